@@ -5,29 +5,35 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
-from dashboards.alerts import labels
-from dashboards.alerts.engine import most_urgent_first
-from dashboards.alerts.services import SNOOZES, Names, Team, actable, who
+from dashboards.alerts import labels, stored
+from dashboards.alerts.services import SNOOZES, Names, Team, members, who
 from dashboards.models import Alert, AlertEvent
-from dashboards.trial_overview import filters as trial_overview_filters
-from dashboards.trial_overview.open_alerts import awake
-from dashboards.ui import gap_labels
+from dashboards.trial_overview import open_alerts
+from dashboards.trial_overview import stored as trial_overview_stored
+from dashboards.ui import formatting, gap_labels
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.formatting import refresh_minute
 from dashboards.ui.pagination import Pages
 from metrics.models import ParticipantStatusSummary
+from participants.compiled_sql import Query
+from participants.conditions_sql import People
 from participants.models import Participant, Site, Trial, User
+from participants.querysets import acts_for
 from participants.user_input import Entered
 
 PAGE_SIZE = 25
-RESOLVED_FOR = dt.timedelta(days=14)
+BY_RULE = (AlertEvent.What.RAISED, AlertEvent.What.RESOLVED)
 SHOWS = {
     "open": ("Open", "the most urgent first"),
     "mine": ("Mine", "assigned to you"),
@@ -68,19 +74,31 @@ class AlertFilters:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An alert as a row of the page. `team`: to whom it can be given; empty where the user may not act."""
+    """An alert as a row of the page: texts alone, so that what is equal looks the same.
 
-    alert: Alert
+    `team`: to whom it can be given, `holder` who has it; empty where the user may not act. `history`: what became of
+    it, and when and by whom.
+    """
+
+    pk: int
+    study_id: str
+    place: str
+    rule: str
     badge: Badge
     tone: str
     headline: str
     evidence: str
     state: str
+    level: str
+    critical: bool
+    raised: tuple[str, str]  # how long ago, and when
     has: str
     may_act: bool
+    acknowledged: bool
     snoozed: bool
     team: Names
-    history: list[tuple[AlertEvent, str]]
+    holder: int | None
+    history: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,73 +137,141 @@ def visible(trial: Trial, user: User) -> QuerySet[Alert]:
     return Alert.objects.filter(participant__in=Participant.objects.visible_to(user).filter(trial=trial))
 
 
-def _shown(user: User, now: dt.datetime) -> dict[str, Q]:
-    waking = awake(now)
-    return {
-        "open": waking,
-        "mine": waking & Q(assigned_to=user),
-        "unassigned": waking & Q(assigned_to=None),
-        "acknowledged": waking & Q(acknowledged_at__isnull=False),
-        "snoozed": Q(resolved_at=None, snoozed_until__gt=now),
-        "resolved": Q(resolved_at__gt=now - RESOLVED_FOR),
-    }
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a view is read of: `everybody` of the trial whom the user may see, `here` those whom the filters leave."""
+
+    trial: Trial
+    user: User
+    filters: AlertFilters
+    everybody: People
+    here: People
+    now: dt.datetime
+
+    @classmethod
+    def of(cls, trial: Trial, user: User, filters: AlertFilters, now: dt.datetime) -> Reading:
+        """The reading of a trial's alerts for a user."""
+        people = Participant.objects.visible_to(user).filter(trial=trial)
+        everybody = here = People.of(people)
+        if filters.site or filters.search:
+            people = people.filter(site__code=filters.site) if filters.site else people
+            here = People.of(people.filter(study_id__icontains=filters.search))
+        return cls(trial, user, filters, everybody, here, now)
+
+    def stamp_queries(self) -> list[Query]:
+        """What `stamp` asks."""
+        return [one.with_values(people=self.everybody) for one in (stored.moved, stored.last_event)]
+
+    def stamp(self) -> str:
+        """A text that changes when anything in the table may have: its alerts, what was done with them, each minute.
+
+        The minute is for what it says of times, and for snoozes that end.
+        """
+        facts, acts = (query.statement.first(**query.values) for query in self.stamp_queries())
+        newest = int(facts["newest"].timestamp() * 1000) if facts["newest"] else 0
+        return f"{facts['n']}.{newest}.{acts['last'] or 0}.{refresh_minute(self.now, self.user.pk)}"
+
+    def counts_query(self) -> Query:
+        """How many each view has."""
+        counts = stored.counts_of(self.filters.rule)
+        since = self.now - stored.RESOLVED_FOR
+        return counts.with_values(people=self.here, now=self.now, since=since, me=self.user.pk)
+
+    def page_query(self, first: int, last: int) -> Query:
+        """The rows from `first` to before `last`."""
+        page = stored.page_of(self.filters.rule, self.filters.show, first, last)
+        return page.with_values(people=self.here, **stored.values_of(self.filters.show, self.now, self.user.pk))
+
+    def queries(self) -> list[Query]:
+        """What the page asks, to be run together with others."""
+        first_page = [] if self.filters.page else [self.page_query(0, PAGE_SIZE)]
+        return [
+            *self.stamp_queries(),
+            self.counts_query(),
+            *first_page,
+            trial_overview_stored.sites.with_values(trial=self.trial.pk, people=self.everybody),
+            members.with_values(trial=self.trial.pk),
+            *open_alerts.open_queries(self.trial, self.user, self.now),
+        ]
 
 
-def view(trial: Trial, user: User, filters: AlertFilters, now: dt.datetime) -> View:
+class _Matches:
+    """The alerts of a view, as a list that reads the rows of a page when it is cut."""
+
+    def __init__(self, read: Reading, number: int) -> None:
+        self._read, self._number = read, number
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, cut: slice) -> list[Alert]:
+        query = self._read.page_query(cut.start, cut.start + PAGE_SIZE)
+        return query.statement.rows(**query.values)
+
+
+def view(read: Reading) -> View:
     """The table as the address wants it. A fixed number of queries."""
-    alerts = visible(trial, user)
-    if filters.rule:
-        alerts = alerts.filter(rule=filters.rule)
-    if filters.site:
-        alerts = alerts.filter(participant__site__code=filters.site)
-    if filters.search:
-        alerts = alerts.filter(participant__study_id__icontains=filters.search)
-    conditions = _shown(user, now)
-    counts = alerts.order_by().aggregate(**{key: Count("pk", filter=q) for key, q in conditions.items()})
-    ordered = alerts.filter(conditions[filters.show])
-    ordered = ordered.order_by("-resolved_at", "pk") if filters.show == "resolved" else most_urgent_first(ordered)
-    page = Paginator(with_related_rows(ordered), PAGE_SIZE).get_page(filters.page or 1)
-    managed = set(actable(user, trial).filter(pk__in=[alert.pk for alert in page]).values_list("pk", flat=True))
+    trial, user, filters, now = read.trial, read.user, read.filters, read.now
+    counted = read.counts_query()
+    counts = counted.statement.first(**counted.values)
+    matching: Any = _Matches(read, counts[filters.show])
+    page = Paginator(matching, PAGE_SIZE).get_page(filters.page or 1)
+    alerts = list(page)
+    events = stored.events_by_alert([alert.pk for alert in alerts])
+    managed = {alert.pk for alert in alerts if acts_for(user, alert.participant)}
     team = Team(trial)
     return View(
         filters=filters,
         page=page,
         pages=Pages(page, lambda number: filters.query(page=number)),
-        rows=[row(alert, team, alert.pk in managed, now) for alert in page],
+        rows=[row(alert, team, alert.pk in managed, now, events[alert.pk]) for alert in alerts],
         shows=[Show(k, title, hint, counts[k], filters.query(show=k, page="")) for k, (title, hint) in SHOWS.items()],
-        sites=trial_overview_filters.sites(trial, user),
-        team=team.names([alert.participant.site_id for alert in page if alert.pk in managed]),
+        sites=trial_overview_stored.sites.rows(trial=trial.pk, people=read.everybody),
+        team=team.names([alert.participant.site_id for alert in alerts if alert.pk in managed]),
         may_act=bool(managed),
         any=any(counts.values()) or bool(filters.rule or filters.site or filters.search),
-        seen=stamp(trial, user, now),
+        seen=read.stamp(),
     )
 
 
 def with_related_rows(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     """Alerts with all that their rows need. Two queries for any number."""
-    fetched = alerts.select_related(
-        "participant__site", "participant__status_summary", "acknowledged_by", "assigned_to"
-    )
-    return fetched.prefetch_related("events__by")
+    return alerts.select_related(*stored.OF_ROWS).prefetch_related("events__by")
 
 
 def row(alert: Alert, team: Team, may_act: bool, now: dt.datetime, events: Iterable[AlertEvent] | None = None) -> Row:
     """One alert as a row; no query if it was fetched by `with_related_rows`, or its events are given."""
-    zone = ZoneInfo(alert.participant.time_zone)
+    participant = alert.participant
+    zone = ZoneInfo(participant.time_zone)
     may_act = may_act and alert.resolved_at is None
+    site = participant.site.name if participant.site else "no site"
     return Row(
-        alert=alert,
+        pk=alert.pk,
+        study_id=participant.study_id,
+        place=f"{site} · arm {participant.arm}" if participant.arm else site,
+        rule=alert.get_rule_display(),
         badge=labels.badge(alert),
         tone=labels.tone(alert),
         headline=labels.headline(alert, zone, now),
         evidence=_evidence(alert, zone, now),
         state=labels.state(alert, now, zone),
+        level=capfirst(alert.get_level_display()),
+        critical=alert.level == Alert.Level.CRITICAL,
+        raised=(formatting.ago(alert.raised_at, now), formatting.clock(alert.raised_at, now, zone)),
         has=who(alert.assigned_to) if alert.assigned_to else "",
         may_act=may_act,
+        acknowledged=alert.acknowledged_at is not None,
         snoozed=bool(alert.snoozed_until and alert.snoozed_until > now),
-        team=team.names([alert.participant.site_id]) if may_act else (),
-        history=[(event, labels.event(event)) for event in (alert.events.all() if events is None else events)],
+        team=team.names([participant.site_id]) if may_act else (),
+        holder=alert.assigned_to_id,
+        history=tuple(_event(event, now, zone) for event in (alert.events.all() if events is None else events)),
     )
+
+
+def _event(event: AlertEvent, now: dt.datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """What happened, and when and by whom."""
+    by = who(event.by) if event.by else "by rule" if event.what in BY_RULE else ""
+    return labels.event(event), " · ".join(filter(None, (formatting.clock(event.at, now, zone), by)))
 
 
 def _evidence(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
@@ -196,15 +282,12 @@ def _evidence(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
     return gap_labels.sentence(summary.cause, summary.evidence, zone=zone, now=now)
 
 
-def stamp(trial: Trial, user: User, now: dt.datetime) -> str:
-    """A text that changes when anything in the table may have: its alerts, what was done with them, and each minute.
-
-    The minute is for what it says of times, and for snoozes that end.
-    """
-    facts: dict[str, Any] = visible(trial, user).aggregate(n=Count("pk"), newest=Max("updated_at"))
-    acts = AlertEvent.objects.filter(alert__in=visible(trial, user)).aggregate(last=Max("pk"))
-    newest = int(facts["newest"].timestamp() * 1000) if facts["newest"] else 0
-    return f"{facts['n']}.{newest}.{acts['last'] or 0}.{refresh_minute(now, user.pk)}"
-
-
 SNOOZE_CHOICES = list(SNOOZES.items())
+
+
+# About 3 kB each, in each web process.
+@lru_cache(maxsize=1024)
+def drawn(row: Row, trial: str, me: int, selectable: bool) -> SafeString:
+    """The row as HTML. `trial`: its code; `me`: row id of who looks; `selectable`: whether any row may be acted on."""
+    context = {"row": row, "trial": trial, "me": me, "selectable": selectable, "snoozes": SNOOZE_CHOICES}
+    return render_to_string("dashboards/alerts/_alert_row.html", context)

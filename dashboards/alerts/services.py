@@ -16,6 +16,8 @@ from django.db.models import Q, QuerySet
 
 from dashboards.models import Alert, AlertEvent
 from participants.audit import record
+from participants.compiled_sql import compiled
+from participants.conditions_sql import ID
 from participants.models import Membership, Participant, Trial, User
 
 What = AlertEvent.What
@@ -96,13 +98,19 @@ def who(user: User) -> str:
 Names = tuple[tuple[int, str], ...]
 
 
+@compiled(trial=ID)
+def members(trial: Any) -> Any:
+    """Current managers and coordinators of a trial, with their users."""
+    roles = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
+    current = Membership.objects.filter(trial=trial, ended_at=None, role__in=roles, user__is_active=True)
+    return current.select_related("user").order_by("user__first_name", "user__email")
+
+
 class Team:
     """A trial's members to whom alerts can be given: managers and coordinators. Fetched once. One query."""
 
     def __init__(self, trial: Trial) -> None:
-        roles = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
-        current = Membership.objects.filter(trial=trial, ended_at=None, role__in=roles, user__is_active=True)
-        self._members = list(current.select_related("user").order_by("user__first_name", "user__email"))
+        self._members = members.rows(trial=trial.pk)
         self._names: dict[frozenset[int | None], Names] = {}
 
     def names(self, sites: Iterable[int | None]) -> Names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from dashboards.alerts import listing, services
 from dashboards.models import Alert
 from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.http import pushed
+from participants.compiled_sql import run_together
 from participants.forms import SeeOther
 from participants.models import Participant, Trial, User
 from participants.user_input import Entered, form_data, query_params
@@ -29,11 +29,11 @@ from participants.user_input import Entered, form_data, query_params
 MOST = 500  # alerts in one act
 
 
-def context(request: Request, trial: Trial, query: Any, now: dt.datetime) -> dict[str, Any]:
+def context(read: listing.Reading) -> dict[str, Any]:
     """Context of the page and its table."""
-    filters = listing.AlertFilters.of(query)
+    trial, now = read.trial, read.now
     here = reverse("dashboards:alerts", args=[trial.code])
-    view = listing.view(trial, request.user, filters, now)
+    view = listing.view(read)
     return {
         "trial": trial,
         "section": "alerts",
@@ -52,15 +52,20 @@ def context(request: Request, trial: Trial, query: Any, now: dt.datetime) -> dic
 def alerts(request: Request, code: str) -> HttpResponse:
     """A trial's alerts; for HTMX only the table, and 204 where `seen` says that nothing has changed."""
     trial = visible_trial(request, code)
-    now = timezone.now()
-    seen = query_params(request).get("seen", "")
-    if request.htmx and seen and seen == listing.stamp(trial, request.user, now):
-        return HttpResponse(status=204)
-    shown = context(request, trial, query_params(request), now)
-    if not request.htmx or request.htmx.boosted or request.htmx.history_restore_request:
-        return render(request, "dashboards/alerts/alerts.html", shown)
-    answer = render(request, "dashboards/alerts/_alerts.html", shown | {"swapped": True})
-    return answer if seen else pushed(request, answer, shown["view"].here)
+    now, params = timezone.now(), query_params(request)
+    seen, filters = params.get("seen", ""), listing.AlertFilters.of(params)
+    read = listing.Reading.of(trial, request.user, filters, now)
+    part = request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
+    if part and seen:  # mostly nothing has changed
+        with run_together(*read.stamp_queries()):
+            if read.stamp() == seen:
+                return HttpResponse(status=204)
+    with run_together(*read.queries()):
+        shown = context(read)
+        if not part:
+            return render(request, "dashboards/alerts/alerts.html", shown)
+        answer = render(request, "dashboards/alerts/_alerts.html", shown | {"swapped": True})
+        return answer if seen else pushed(request, answer, shown["view"].here)
 
 
 @require_POST
@@ -72,7 +77,7 @@ def alert_act(request: Request, code: str, pk: int, verb: str) -> HttpResponse:
     actable = services.actable(request.user, trial).filter(pk=pk)
     if not actable.exists():
         raise PermissionDenied
-    done = act(request, trial, actable, verb)
+    done = act(request, trial, actable, verb, f"-{pk}")
     if request.htmx and (request.htmx.target or "").startswith("alert-"):
         return notice(request, trial, pk)
     return result_response(request, trial, done)
@@ -111,8 +116,11 @@ DONE = {
 }
 
 
-def act(request: Request, trial: Trial, alerts: QuerySet[Alert], verb: str) -> ActionResult:
-    """Do what the verb says with alerts on which the person may act. 404 for a verb that there is not."""
+def act(request: Request, trial: Trial, alerts: QuerySet[Alert], verb: str, of: str = "") -> ActionResult:
+    """Do what the verb says with alerts on which the person may act. 404 for a verb that there is not.
+
+    `of`: what the names of a row's own fields end with, where a form has those of several rows.
+    """
     by: Any = request.user
     now = timezone.now()
     plain = {
@@ -123,12 +131,12 @@ def act(request: Request, trial: Trial, alerts: QuerySet[Alert], verb: str) -> A
     if verb in plain:
         changed = plain[verb](alerts, by=by, now=now)
     elif verb == "snooze":
-        days = form_data(request).number("days")
+        days = form_data(request).number(_named(request, "days", of))
         if days not in services.SNOOZES:
             raise Http404
         changed = services.snooze(alerts, days=days, trial=trial, by=by, now=now)
     elif verb == "assign":
-        changed = services.assign(alerts, to=assignee(request, trial), by=by, now=now)
+        changed = services.assign(alerts, to=assignee(request, trial, _named(request, "to", of)), by=by, now=now)
     else:
         raise Http404
     return ActionResult(
@@ -136,9 +144,14 @@ def act(request: Request, trial: Trial, alerts: QuerySet[Alert], verb: str) -> A
     )
 
 
-def assignee(request: Request, trial: Trial) -> User | None:
-    """The member that the form names; None: nobody. 404 for a user who is not of the team."""
-    value = form_data(request).get("to", "")
+def _named(request: Request, name: str, of: str) -> str:
+    """The name under which a field came: a row's own, else the form's."""
+    return f"{name}{of}" if f"{name}{of}" in form_data(request) else name
+
+
+def assignee(request: Request, trial: Trial, name: str) -> User | None:
+    """The member that this field of the form names; None: nobody. 404 for a user who is not of the team."""
+    value = form_data(request).get(name, "")
     if not value:
         return None
     team = services.Team(trial).of([])
@@ -166,6 +179,7 @@ def notice(request: Request, trial: Trial, pk: int) -> HttpResponse:
         "snoozes": listing.SNOOZE_CHOICES,
         "now": now,
         "next": form_data(request).text("next", MOST_ADDRESS),
+        "prefix": reverse("dashboards:alerts", args=[trial.code]),
         "participant": alert.participant,
     }
     return render(request, "dashboards/alerts/_alert.html", shown)
@@ -181,5 +195,7 @@ def result_response(request: Request, trial: Trial, result: ActionResult) -> Htt
         messages.success(request, result.text + ".")
         return SeeOther(back)
     there = Entered(QueryDict(urlsplit(back).query))
-    shown = context(request, trial, there, timezone.now())
+    read = listing.Reading.of(trial, request.user, listing.AlertFilters.of(there), timezone.now())
+    with run_together(*read.queries()):
+        shown = context(read)
     return render(request, "dashboards/alerts/_alerts.html", shown | {"result": result, "swapped": True})

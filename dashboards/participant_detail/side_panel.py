@@ -119,6 +119,7 @@ def rail(
         "feed": activity_feed.feed(participant, now),
         "alerts": _notices(participant, context["may_manage"], now),
         "snoozes": alerts_listing.SNOOZE_CHOICES,
+        "prefix": reverse("dashboards:alerts", args=[participant.trial.code]),
         "next": reverse("dashboards:participant", args=[participant.trial.code, participant.study_id]),
     }
 

@@ -127,7 +127,7 @@ def notes(participant: Any) -> Any:
 def summaries(participant: Any, now: Any) -> Any:
     """The participant with their status summary and their attention status."""
     people = status.with_attention_status(Participant.objects.filter(pk=participant), now)
-    return people.select_related("status_summary")
+    return people.select_related("status_summary", "site")
 
 
 @compiled(trial=ID, on=DATE)

@@ -12,7 +12,6 @@ from django.utils.safestring import SafeString
 
 from dashboards.alerts.services import Names
 from dashboards.ui import formatting
-from participants.models import User
 
 register = template.Library()
 register.filter("hours_minutes", formatting.hours_minutes)
@@ -43,9 +42,9 @@ def icon(name: str, classes: str = "icon") -> SafeString:
 
 
 @register.simple_tag
-def member_options(team: Names, me: User, has: User | None = None) -> SafeString:
-    """The options of a list to assign to: who has it already is chosen, else whoever looks."""
-    return _options(team, me.pk, has.pk if has else me.pk)
+def member_options(team: Names, me: int, holder: int | None = None) -> SafeString:
+    """The options of a list to assign to: who has it already is chosen, else whoever looks. Row ids of users."""
+    return _options(team, me, holder or me)
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboards.alerts import listing
 from dashboards.trial_overview import open_alerts as open_alerts_of
 from dashboards.trial_overview import rows as trial_overview_rows
 from dashboards.ui import formatting
@@ -71,3 +72,9 @@ def open_alerts(context: dict[str, Any], trial: Trial) -> int:
 def participant_row(row: trial_overview_rows.Row, trial: Trial, manages: bool, listed: str) -> SafeString:
     """A row of the trial's table."""
     return trial_overview_rows.drawn(row, trial.code, manages, listed)
+
+
+@register.simple_tag
+def alert_row(row: listing.Row, trial: Trial, me: int, selectable: bool) -> SafeString:
+    """A row of the alerts' table."""
+    return listing.drawn(row, trial.code, me, selectable)

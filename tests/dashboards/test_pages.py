@@ -155,7 +155,7 @@ def test_without_exercise_there_is_no_table_of_it(manager: Client, participant: 
     assert "Exercise" not in text(manager.get(PERSON))
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 8), ("?range=day&to=2026-11-18", 12)])
+@pytest.mark.parametrize(("query", "queries"), [("", 10), ("?range=day&to=2026-11-18", 14)])
 def test_the_page_needs_the_same_queries_for_much_data(
     manager: Client, participant: Participant, django_assert_num_queries: Any, query: str, queries: int
 ) -> None:
