@@ -173,7 +173,8 @@ def _day_statuses(participant: Participant) -> Iterator[Section]:
         "standing", gettext("Your status summary"),
         gettext("What the trial's team sees of you in its list: how many days count, when data last arrived, your "
                 "device's battery, and what seems to be missing."),
-        (ParticipantStatusSummary,), rows_of(ParticipantStatusSummary.objects.filter(participant=participant)),
+        (ParticipantStatusSummary,),
+        rows_of(ParticipantStatusSummary.objects.filter(participant=participant), leave_out=["evaluate_at"]),
     )  # fmt: skip
     yield Section(
         "clock", gettext("Your device's clock"),

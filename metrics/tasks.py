@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
-from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from metrics.corrections import data_deletion, data_moves, removal_requests
 from metrics.exports import deletion, runner
 from metrics.maintenance import data_check, routine
 from metrics.models import DataMove, Recompute, Removal, SourceDeletion
-from metrics.monitoring import evaluation
+from metrics.monitoring import due, evaluation
 from metrics.reevaluation import recompute as reevaluation_recompute
-from participants.models import Participant, Trial
+from participants.models import Participant
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +23,15 @@ CHUNK = 50
 
 @shared_task(name="metrics.judge_days", acks_late=True)  # type: ignore[untyped-decorator]
 def evaluate_days() -> None:
-    """Each hour: days begin and end, pending ones run out. Fans out, a chunk of participants a message."""
-    people = list(_evaluated_participants().order_by("pk").values_list("pk", flat=True))
-    _fan_out(people)
+    """Each hour: whoever's evidence may have changed is evaluated. Fans out, a chunk of participants a message."""
+    _fan_out(due.by_evidence(timezone.now()))
 
 
 @shared_task(name="metrics.judge_new", acks_late=True)  # type: ignore[untyped-decorator]
 def evaluate_new() -> None:
-    """Each minute: whoever has no status summary yet gets one."""
-    evaluate(
-        list(_evaluated_participants().filter(status_summary=None).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-    )
+    """Each minute: whoever has no status summary yet gets one, and those whose time has come are evaluated."""
+    evaluate(list(due.new().values_list("pk", flat=True)[:CHUNK]))
+    _fan_out(due.by_the_clock(timezone.now()))
 
 
 @shared_task(name="metrics.judge_people", acks_late=True)  # type: ignore[untyped-decorator]
@@ -144,11 +141,3 @@ def evaluate(ids: list[int]) -> None:
     """Evaluate these participants together; nothing where there are none."""
     if ids:
         evaluation.refresh_many(Participant.objects.filter(pk__in=ids), now=timezone.now())
-
-
-def _evaluated_participants() -> QuerySet[Participant]:
-    """Participants whose days go on: of a closed trial those of whom days are open still, or not evaluated since."""
-    people = Participant.objects.exclude(status=Participant.Status.ERASED)
-    goes_on = ~Q(trial__status=Trial.Status.CLOSED) | Q(status_summary=None)
-    unsettled = Q(status_summary__pending_days__gt=0) | Q(status_summary__updated_at__lt=F("trial__closed_at"))
-    return people.filter(goes_on | unsettled)

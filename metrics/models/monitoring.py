@@ -99,6 +99,7 @@ class ParticipantStatusSummary(models.Model):
 
     participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True, related_name="status_summary")
     updated_at = models.DateTimeField()
+    evaluate_at = models.DateTimeField(null=True)  # when to evaluate again, as time passes alone; null: not known
     day_codes_from = models.DateField(null=True, db_column="trail_from")
     day_codes_until = models.DateField(null=True, db_column="trail_until")
     day_codes = models.TextField(blank=True, db_column="trail")

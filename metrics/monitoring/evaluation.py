@@ -250,6 +250,7 @@ class _Case:
             calendar=self.calendar,
             evidence=self.known,
             protocol=Protocol.in_force(self.protocols, self.today),
+            protocols=self.protocols,
             evaluated=self.evaluated,
             gone=self.gone,
             until=self.until,

@@ -7,9 +7,13 @@ in these shapes. All instants are aware UTC datetimes, all intervals half-open.
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from django.db.models import Q
 
 from metrics.models import Access, Cause
 from participants.models import Participant
@@ -139,6 +143,22 @@ collectors: Hook[Collector] = Hook()
 def register_collector(collector: Collector) -> None:
     """Have this function asked for evidence from now on."""
     collectors.register(collector)
+
+
+class Changes(Protocol):
+    """Condition on participants of whom the evidence may be other than when they were evaluated, or changes as time
+    passes. Over Participant, with `evaluated` annotated: the instant, or null where they were not.
+    """
+
+    def __call__(self, now: dt.datetime) -> Q: ...
+
+
+changes: Hook[Changes] = Hook()
+
+
+def may_have_changed(now: dt.datetime) -> Q:
+    """Condition of whoever has a collector that says so; false of everybody where there is none."""
+    return functools.reduce(operator.or_, (condition(now) for condition in changes), Q(pk__in=[]))
 
 
 def collect(participants: Iterable[Participant], *, since: dt.datetime, now: dt.datetime) -> Mapping[int, Evidence]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import Cause, DayStatus, Exclusion, Gap, ParticipantStatusSummary
-from metrics.monitoring import day_codes
+from metrics.monitoring import day_codes, next_evaluation
 from metrics.monitoring.day_inputs import ParticipantHistory, date_of
 from metrics.monitoring.day_store import EvaluatedDay
 from metrics.monitoring.evidence import Evidence
@@ -27,13 +27,17 @@ COUNTED = (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST)
 
 @dataclass(frozen=True, slots=True)
 class SummaryInputs:
-    """All that a status summary is made of. `evaluated` and `gone` are days that differ from `person`'s columns."""
+    """All that a status summary is made of. `evaluated` and `gone` are days that differ from `person`'s columns.
+
+    `protocol`: the one in force today, of the trial's `protocols`.
+    """
 
     person: ParticipantHistory
     monitoring: Monitoring
     calendar: LocalCalendar
     evidence: Evidence
     protocol: Protocol
+    protocols: Sequence[Protocol]
     evaluated: Sequence[EvaluatedDay]
     gone: Collection[dt.date]
     until: dt.date | None
@@ -90,6 +94,7 @@ def _summary(inputs: SummaryInputs, begun: dt.datetime | None) -> ParticipantSta
         row.cause, row.cause_since, row.evidence = piece.cause, begun or piece.starts_at, piece.evidence
         row.waiting = piece.cause == Cause.PLATFORM
     row.device_model, row.device_sync_at = known.device_model, known.synced_at
+    row.evaluate_at = next_evaluation.evaluate_at(inputs, inputs.protocols)
     if reading := known.battery:
         row.battery_percent, row.battery_at = reading.battery_percent, reading.at
     return row

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from django.conf import settings as site
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 from hypothesis import strategies as st
@@ -31,8 +33,8 @@ from metrics.batch import MICROSECOND, Payload, SampleBatch, SourceKey, microsec
 from metrics.exports import export_request, service, store
 from metrics.exports.runner import export_run
 from metrics.maintenance import data_check
-from metrics.models import DayStatus, Export, Measurement, ParticipantDay
-from metrics.monitoring import evaluation
+from metrics.models import DayStatus, Export, Gap, Measurement, ParticipantDay, ParticipantStatusSummary
+from metrics.monitoring import evaluation, evidence
 from metrics.registry import STEPS as METRIC_STEPS
 from metrics.writing.writer import Frozen
 from metrics.writing.writer import store as write
@@ -306,6 +308,30 @@ class Lives(RuleBasedStateMachine):
         if self.life.gone or self.life.closed_on:
             assert not Connection.objects.filter(participant=row).exclude(encrypted_tokens="").exists()
             assert not SyncWindow.objects.filter(connection__participant=row, state="due").exists()
+
+    @invariant()
+    def whoever_is_not_due_would_come_out_the_same(self) -> None:
+        """Evaluated an instant before their time comes, with the same evidence, they are what they are."""
+        evaluated = F("status_summary__updated_at")
+        people = Participant.objects.filter(pk=self.person.pk, status_summary__isnull=False)
+        if self.life.erased or not (before := self._stored_status()):
+            return
+        at = min(before["evaluate_at"], timezone.now() + 10 * ONE_DAY) - dt.timedelta(microseconds=1)
+        if at < timezone.now() or people.annotate(evaluated=evaluated).filter(evidence.may_have_changed(at)).exists():
+            return
+        with transaction.atomic():
+            assert not evaluation.refresh_many(people, now=at)
+            after = self._stored_status()
+            transaction.set_rollback(True)
+        assert after == before | {"updated_at": at}
+
+    def _stored_status(self) -> dict[str, Any]:
+        """What the evaluation has made of the participant."""
+        summary = ParticipantStatusSummary.objects.filter(participant=self.person.pk).values().first()
+        gaps = Gap.objects.filter(participant=self.person.pk).values(
+            "date", "starts_at", "ends_at", "cause", "evidence"
+        )
+        return summary | {"gaps": list(gaps.order_by("starts_at"))} if summary else {}
 
     @invariant()
     def another_trials_program_sees_nothing(self) -> None:
