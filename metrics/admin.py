@@ -10,7 +10,13 @@ from django.http import HttpRequest
 from metrics.corrections import removal_requests
 from metrics.models import Metric, Removal, Source
 from metrics.models.removals import counts_text
-from participants.admin.base import ConfirmationForm, ConfirmedAction, NoDeleteAdminMixin, ServiceAdminMixin
+from participants.admin.base import (
+    ConfirmationForm,
+    ConfirmedAction,
+    NoDeleteAdminMixin,
+    ReadOnlyAdminMixin,
+    ServiceAdminMixin,
+)
 from participants.models import User
 
 if TYPE_CHECKING:
@@ -19,17 +25,8 @@ else:  # Django's own class takes no type parameters when the program runs
     Base = admin.ModelAdmin
 
 
-class ReadOnly(Base):
+class ReadOnly(ReadOnlyAdminMixin, Base):
     """Neither added nor changed nor deleted here."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Metric)

@@ -1,4 +1,4 @@
-"""Form fields with the bounds of what people enter (participants.user_input), and the response to a form."""
+"""Form fields with the bounds of what people enter (participants.user_input), and the responses to a form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 
 from participants.user_input import check_day, check_line
@@ -43,3 +44,8 @@ class SeeOther(HttpResponseRedirect):
     """Redirect after a form: the browser asks for the next page with GET, and a reload does not send the form again."""
 
     status_code = 303
+
+
+def refusal_text(refused: Exception) -> str:
+    """Text of a service's refusal, for who sent the form."""
+    return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)

@@ -12,6 +12,7 @@ import pytest
 from django.db import transaction
 from django.test import override_settings
 
+from tests import database
 from tests.access import addresses, people, rules
 from tests.access.expected import expectation, known_routes
 from tests.access.people import EVERYBODY, Knock, everybody
@@ -22,9 +23,8 @@ ROUTES = addresses.routes()
 @pytest.fixture(scope="module")
 def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """One transaction for all tests here, undone at the end. By the name by which pytest-django sees who needs one."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with database.one_transaction(django_db_blocker):
         yield
-        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="module")

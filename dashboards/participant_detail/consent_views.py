@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboards.ui.access import Request, may_change, may_manage, signed_in, visible_participant
 from metrics.exports import subject_export_create
 from participants.audit import record_view
-from participants.forms import SeeOther
+from participants.forms import SeeOther, refusal_text
 from participants.models import Consent, ConsentDocument, Erasure, Participant
 from participants.privacy import consent as privacy_consent
 from participants.privacy import erasure as privacy_erasure
@@ -51,9 +51,8 @@ def consent_act(request: Request, code: str, study_id: str, verb: str) -> HttpRe
     try:
         done = ACTS[verb](request, participant)
     except (ValueError, ValidationError) as fault:
-        message = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
         context = _context(request, participant) | {
-            "fault": message,
+            "fault": refusal_text(fault),
             "asked": {"reason": form_data(request).text("reason")},
         }
         return render(request, "dashboards/participant_detail/consent.html", context, status=422)

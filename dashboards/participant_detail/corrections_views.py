@@ -25,7 +25,7 @@ from metrics.models import DataMove
 from metrics.registry import BY_CODE
 from participants.after_commit import after_commit
 from participants.audit import record_view
-from participants.forms import SeeOther
+from participants.forms import SeeOther, refusal_text
 from participants.models import Participant, Reinstatement
 from participants.models.trials import time_zones
 from participants.services import reinstatement
@@ -58,9 +58,8 @@ def corrections_act(request: Request, code: str, study_id: str, verb: str) -> Ht
             return render(request, "dashboards/participant_detail/corrections.html", context)
         messages.success(request, ACTS[verb](request, participant))
     except (ValueError, ValidationError) as fault:
-        message = " ".join(fault.messages) if isinstance(fault, ValidationError) else str(fault)
         context = _context(request, participant) | {
-            "fault": message,
+            "fault": refusal_text(fault),
             "given": {"reason": form_data(request).text("reason")},
         }
         return render(request, "dashboards/participant_detail/corrections.html", context, status=422)

@@ -18,6 +18,7 @@ from ingestion.file_imports.rejected_rows import (
 )
 from ingestion.providers.base.files import ForeignFile, RowsRefused
 from ingestion.providers.local_time import zone_of_clock
+from participants.forms import refusal_text
 from participants.models import Participant, Trial
 from participants.services import EnrolmentError, participant_enrol
 from participants.study_ids import spelt, study_key
@@ -187,8 +188,8 @@ class Roster:
         except (EnrolmentError, ValidationError) as error:
             if participant := self._find(study_id):
                 return participant
-            why = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-            raise RowsRefused(self._refuse(study_id, f"{CANNOT_BE_ENROLLED}: {why}")) from error
+            why = f"{CANNOT_BE_ENROLLED}: {refusal_text(error)}"
+            raise RowsRefused(self._refuse(study_id, why)) from error
         self._new[study_key(study_id)] = made
         return made
 

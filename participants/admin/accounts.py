@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.http import HttpRequest
 
+from participants.admin.base import ReadOnlyAdminMixin
 from participants.models import ColleagueInvitation, SignIn
 
 if TYPE_CHECKING:
@@ -22,21 +22,8 @@ for model in (EmailAddress, Authenticator):
         admin.site.unregister(model)
 
 
-class ReadOnly:
-    """Read-only admin for those who may view; nobody adds, changes or deletes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(SignIn)
-class SignInAdmin(ReadOnly, SignInAdminBase):
+class SignInAdmin(ReadOnlyAdminMixin, SignInAdminBase):
     list_display = ("at", "user", "outcome", "method", "address", "browser")
     list_filter = ("outcome", "method", "at")
     search_fields = ("user__email",)
@@ -45,7 +32,7 @@ class SignInAdmin(ReadOnly, SignInAdminBase):
 
 
 @admin.register(ColleagueInvitation)
-class ColleagueInvitationAdmin(ReadOnly, InvitationAdminBase):
+class ColleagueInvitationAdmin(ReadOnlyAdminMixin, InvitationAdminBase):
     """Made and revoked on the trial's team page."""
 
     list_display = (

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from participants.audit import record
-from participants.forms import DayField, LineField
+from participants.forms import DayField, LineField, refusal_text
 from participants.user_input import form_data
 
 # A list longer than this is given by its number; so many rows are acted on at once at most.
@@ -100,11 +100,6 @@ class AuditReasonForm(forms.Form):
 def changed(form: Any, names: Iterable[str]) -> dict[str, Any]:
     """Values that a form changes among these fields."""
     return {name: form.cleaned_data[name] for name in names if name in form.changed_data and name in form.cleaned_data}
-
-
-def refusal_text(refused: Exception) -> str:
-    """Text of a refusal."""
-    return " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
 
 
 class DayForm(forms.Form):

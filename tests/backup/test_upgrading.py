@@ -6,16 +6,15 @@ back to the baseline: so they are what the writer writes, and nobody has to inve
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from tests import database
 from tests.backup.scenario import Player
 from tests.paths import ROOT
 
@@ -27,16 +26,8 @@ OF_DJANGO = ("django_migrations", "django_content_type", "auth_permission", "aut
 @pytest.fixture
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of its own on the tests' server; dropped at the end."""
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "")
-    given = urlsplit(os.environ["DATABASE_URL"])
-    name = sql.Identifier(f"{NAME}{worker}")
-    with psycopg.connect(urlunsplit(given), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
-        try:
-            yield urlunsplit(given._replace(path=f"/{NAME}{worker}"))
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with database.empty(NAME, request) as address:
+        yield address
 
 
 def columns(connection: psycopg.Connection) -> dict[str, list[str]]:

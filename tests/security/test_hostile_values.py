@@ -21,7 +21,7 @@ from django.utils.datastructures import MultiValueDict
 from config.api import docs
 from config.middleware.limits import SHARED
 from participants.models import Membership, Trial, User
-from tests import factories
+from tests import database, factories
 from tests.access import addresses
 from tests.api.conftest import token_key
 from tests.api.scene import CODE, PK, STUDY_ID, scene
@@ -49,9 +49,8 @@ NAMES: set[str] = set()
 @pytest.fixture(scope="module")
 def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """One transaction for all tests here, undone at the end. By the name by which pytest-django sees who needs one."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with database.one_transaction(django_db_blocker):
         yield
-        transaction.set_rollback(True)
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from tests import database
 from tests.paths import ROOT
 
 DUMP = Path(__file__).with_name("demo-0.1.0.sql.xz")
@@ -55,18 +55,9 @@ def _execute(cursor: psycopg.Cursor, statements: str) -> None:
 @pytest.fixture(scope="module")
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of its own on the tests' server, with the dump, upgraded; dropped at the end."""
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "")
-    given = urlsplit(os.environ["DATABASE_URL"])
-    name = sql.Identifier(f"{NAME}{worker}")
-    with psycopg.connect(urlunsplit(given), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
-        try:
-            found = urlunsplit(given._replace(path=f"/{NAME}{worker}"))
-            load(found)
-            yield found
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with database.empty(NAME, request) as address:
+        load(address)
+        yield address
 
 
 def manage(url: str, *arguments: str) -> str:

@@ -177,7 +177,7 @@ def test_each_page_on_the_way_is_in_the_participant_s_language(
     walk(browser, link)
     Connection.objects.update(connected_at=NOW - dt.timedelta(days=3))
     assert "Seit Freitag, 09:12 Uhr geben Sie Ihre Daten" in text(browser.get(link))
-    vendor.revoke_fault = BrokenResponse("later")
+    vendor.revoke_error = BrokenResponse("later")
     assert "Weitergabe Ihrer Daten" in text(browser.get(f"{link}stop/vendor/"))
     browser.post(f"{link}stop/vendor/")
     page = text(browser.get(link))
@@ -491,7 +491,7 @@ def test_after_stopping_the_link_says_so_and_lets_them_share_again(browser: Clie
 
 def test_a_stop_that_the_vendor_does_not_confirm_says_what_to_do(browser: Client, link: str, vendor: Vendor) -> None:
     walk(browser, link)
-    vendor.revoke_fault = BrokenResponse("http_500")
+    vendor.revoke_error = BrokenResponse("http_500")
     browser.post(f"{link}stop/vendor/")
     assert "has not confirmed it yet" in text(browser.get(link))
 
@@ -511,7 +511,7 @@ def test_no_token_code_or_state_is_logged_or_shown(
     state = sent_off(browser, link)["state"]
     seen.append(back(browser, state))
     seen.append(browser.get(link))
-    vendor.revoke_fault = BrokenResponse("http_500")
+    vendor.revoke_error = BrokenResponse("http_500")
     browser.post(f"{link}stop/vendor/")
     seen.append(browser.get(link))
     vendor.fault = BrokenResponse("http_500")

@@ -1,11 +1,10 @@
-"""A small vendor that answers what a test tells it to, in place of the live providers."""
+"""The scripted vendor as one meets it on the way to a connection: a consent screen, an account, its devices."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from ingestion.providers.base.live import (
@@ -13,14 +12,12 @@ from ingestion.providers.base.live import (
     DataType,
     DeviceKind,
     DeviceState,
-    Fingerprint,
     Grant,
     Identity,
     NoticeOrigin,
-    Notification,
-    Pulled,
 )
 from metrics.batch import Sessions
+from tests.ingestion.sync.fake import FakeVendor
 
 ACCESS, REFRESH = "access-token-that-nobody-may-see", "refresh-token-that-nobody-may-see"
 CODE = "code-that-nobody-may-see"
@@ -34,27 +31,16 @@ def device(percent: int = 80) -> DeviceState:
     )
 
 
-@dataclass
-class Vendor:
-    """A LiveProvider. `fault` is raised by the exchange, `account_fault` by what asks for the account."""
+class Vendor(FakeVendor):
+    """The scripted vendor with a consent screen. `fault` is raised by the exchange, `account_fault` by what asks for
+    the account. It has no data.
+    """
 
-    slug: ClassVar[str] = "vendor"
-    name: ClassVar[str] = "Vendor Health"
-    granted: frozenset[str] = ALL
-    refresh_token: str | None = REFRESH
-    user_id: str = "user-1"
-    owned: list[DeviceState] = field(default_factory=lambda: [device()])
-    fault: Exception | None = None
-    account_fault: Exception | None = None
-    revoke_fault: Exception | None = None
-    revoked: list[str] = field(default_factory=list)
-    exchanged: list[tuple[str, str, str]] = field(default_factory=list)
-    origin: NoticeOrigin | Exception = NoticeOrigin.GENUINE
-    proofs: list[tuple[str | None, bytes]] = field(default_factory=list)
-
-    source_provider: ClassVar[str] = "vendor"
+    slug = "vendor"
+    name = "Vendor Health"
+    source_provider = "vendor"
     synthetic = False
-    scopes: ClassVar[tuple[str, ...]] = (HEART, MOVES, NIGHTS, GEAR)
+    scopes = (HEART, MOVES, NIGHTS, GEAR)
     data_types: ClassVar[Mapping[str, DataType]] = {
         "heart": DataType(
             code="heart", metrics=("heart_rate",), scope=HEART, window=dt.timedelta(hours=1), fingerprinted=True
@@ -63,6 +49,18 @@ class Vendor:
         "nights": DataType(code="nights", metrics=(), scope=NIGHTS, sessions=Sessions.SLEEP),
         "outings": DataType(code="outings", metrics=(), scope=MOVES, sessions=Sessions.EXERCISE),
     }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.granted = ALL
+        self.refresh_token: str | None = REFRESH
+        self.user_id = "user-1"
+        self.owned = [device()]
+        self.fault: Exception | None = None
+        self.account_fault: Exception | None = None
+        self.exchanged: list[tuple[str, str, str]] = []
+        self.origin: NoticeOrigin | Exception = NoticeOrigin.GENUINE
+        self.proofs: list[tuple[str | None, bytes]] = []
 
     def authorize_url(
         self, state: str, code_challenge: str, redirect_uri: str, scopes: Iterable[str], login_hint: str | None = None
@@ -77,14 +75,6 @@ class Vendor:
         expires_at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
         return Grant(ACCESS, self.refresh_token, expires_at, self.granted)
 
-    def refresh(self, refresh_token: str) -> Grant:
-        return Grant(ACCESS, None, dt.datetime.now(dt.UTC) + dt.timedelta(hours=1), None)
-
-    def revoke(self, token: str) -> None:
-        self.revoked.append(token)
-        if self.revoke_fault:
-            raise self.revoke_fault
-
     def identity(self, access_token: str) -> Identity:
         if self.account_fault:
             raise self.account_fault
@@ -96,17 +86,8 @@ class Vendor:
     def settings(self, access_token: str) -> AccountSettings:
         return AccountSettings(None, None)
 
-    def pull(self, *asked: Any) -> Pulled:
-        raise NotImplementedError("these tests pull nothing")
-
-    def fingerprints(self, *asked: Any) -> dict[dt.datetime, Fingerprint]:
-        raise NotImplementedError("these tests pull nothing")
-
     def notice_origin(self, headers: Mapping[str, str], body: bytes) -> NoticeOrigin:
         self.proofs.append((headers.get("Authorization"), body))
         if isinstance(self.origin, Exception):
             raise self.origin
         return self.origin
-
-    def notifications(self, body: bytes) -> list[Notification]:
-        return []

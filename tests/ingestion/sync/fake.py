@@ -60,6 +60,7 @@ class FakeVendor:
         self.refreshes = 0
         self.refresh_error: Exception | None = None
         self.revoked: list[str] = []
+        self.revoke_error: Exception | None = None
         self.notices: list[Notification] = []
         self._lock = threading.Lock()
 
@@ -98,6 +99,8 @@ class FakeVendor:
 
     def revoke(self, token: str) -> None:
         self.revoked.append(token)
+        if self.revoke_error:
+            raise self.revoke_error
 
     def identity(self, access_token: str) -> Identity:
         return Identity("user-1", None)

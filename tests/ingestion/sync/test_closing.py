@@ -71,15 +71,12 @@ def test_before_closing_it_is_said_how_much_that_ends(connection: Connection, no
 
 
 def test_a_grant_that_is_not_taken_back_is_visible_and_asked_again(
-    connection: Connection, vendor: FakeVendor, now: dt.datetime, monkeypatch: pytest.MonkeyPatch,
+    connection: Connection, vendor: FakeVendor, now: dt.datetime,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:  # fmt: skip
-    def revoke(token: str) -> None:
-        raise BrokenResponse("connection_failed")
-
-    with monkeypatch.context() as away:
-        away.setattr(vendor, "revoke", revoke)
-        close(connection.trial, django_capture_on_commit_callbacks)
+    vendor.revoke_error = BrokenResponse("connection_failed")
+    close(connection.trial, django_capture_on_commit_callbacks)
+    vendor.revoke_error = None
     assert end_of_collection.progress(connection.trial) == end_of_collection.Progress(
         not_ended=0, giving_back=1, ended=1
     )

@@ -46,7 +46,6 @@ class Vendor(FakeVendor):
         super().__init__()
         self.owned: list[DeviceState] | Exception = super().devices("")
         self.types: Mapping[str, DataType] = TYPES
-        self.revoke_error: Exception | None = None
 
     @property
     def data_types(self) -> Mapping[str, DataType]:
@@ -56,11 +55,6 @@ class Vendor(FakeVendor):
         if isinstance(self.owned, Exception):
             raise self.owned
         return self.owned
-
-    def revoke(self, token: str) -> None:
-        super().revoke(token)
-        if self.revoke_error:
-            raise self.revoke_error
 
 
 @pytest.fixture

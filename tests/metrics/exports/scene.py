@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import numpy as np
+from django.db import connection
 
 from metrics.batch import Payload, SampleBatch, microseconds
 from metrics.exports import export_request, runner, service
@@ -14,6 +22,7 @@ from metrics.writing.writer import store
 from participants.models import Participant, Trial, User
 from tests import factories
 from tests.metrics.samples import CHARGE, PHONE, batch, random_day
+from tests.paths import ROOT
 
 FIRST = dt.datetime(2026, 10, 24, tzinfo=dt.UTC)
 NOW = dt.datetime(2026, 11, 23, 8, 12, tzinfo=dt.UTC)
@@ -53,3 +62,30 @@ def exported(user: User, trial: Trial, **filters: Any) -> Export:
     export.refresh_from_db()
     assert export.state == Export.State.DONE, export.error
     return export
+
+
+SLOWLY = """
+import sys, time
+import django
+django.setup()
+from metrics.exports import runner
+keep = runner.keep
+def slowly(*args):
+    keep(*args)
+    time.sleep(0.7)
+runner.keep = slowly
+runner.export_run(int(sys.argv[1]))
+"""
+
+
+def killed_half_way(export: Export, environment: Mapping[str, str]) -> None:
+    """Have a worker of its own write the export, and kill it when some files are whole. Committed rows only."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    address = urlunsplit(parts._replace(path="/" + quote(str(connection.settings_dict["NAME"]))))
+    told = {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "config.settings", **environment}
+    worker = subprocess.Popen([sys.executable, "-c", SLOWLY, str(export.pk)], env={**os.environ, **told}, cwd=ROOT)
+    deadline = time.monotonic() + 30
+    while export.files.count() < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()

@@ -5,19 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
@@ -27,9 +21,8 @@ from metrics.exports import deletion, downloads, export_request, runner, service
 from metrics.models import Export
 from participants import s3 as participants_s3
 from participants.models import Participant, Trial, User
-from tests.metrics.exports.scene import exported
+from tests.metrics.exports.scene import exported, killed_half_way
 from tests.metrics.exports.test_serving import body
-from tests.paths import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,23 +111,9 @@ def test_a_killed_workers_export_goes_on_at_another_host(
     trial: Trial, manager: User, s3: Any, settings: Settings, tmp_path: Path
 ) -> None:
     export = service.create(manager, export_request.check(manager, trial))
-    slow = (
-        "import django, time; django.setup(); from metrics.exports import runner; keep = runner.keep\n"
-        "def slowly(*args):\n    keep(*args); time.sleep(0.7)\n"
-        f"runner.keep = slowly; runner.export_run({export.pk})"
-    )
-    parts = urlsplit(os.environ["DATABASE_URL"])
-    address = urlunsplit(parts._replace(path="/" + quote(str(connection.settings_dict["NAME"]))))
     names = ("EXPORT_STORE", "S3_ENDPOINT_URL", "S3_REGION", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
     told = {name: str(getattr(settings, name)) for name in names}
-    other_disk = {"EXPORT_FOLDER": str(tmp_path / "other"), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    environment = {**os.environ, "DATABASE_URL": address, **told, **other_disk}
-    worker = subprocess.Popen([sys.executable, "-c", slow], env=environment, cwd=ROOT)
-    deadline = time.monotonic() + 30
-    while export.files.count() < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
+    killed_half_way(export, {**told, "EXPORT_FOLDER": str(tmp_path / "other")})
     written = {one["Key"]: one["LastModified"] for one in s3.list_objects_v2(Bucket="trials")["Contents"]}
     half = s3.create_multipart_upload(Bucket="trials", Key=f"exports/{export.uuid}/left")["UploadId"]
     s3.upload_part(Bucket="trials", Key=f"exports/{export.uuid}/left", UploadId=half, PartNumber=1, Body=b"half")

@@ -6,20 +6,13 @@ import datetime as dt
 import errno
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 
 from metrics.exports import deletion, export_request, folder_store, runner, service, store
@@ -27,8 +20,7 @@ from metrics.models import Export, Measurement
 from participants.models import AuditEntry, Membership, Participant, Trial, User
 from tests import factories
 from tests.metrics.exports import scene
-from tests.metrics.exports.scene import exported, manager_of
-from tests.paths import ROOT
+from tests.metrics.exports.scene import exported, killed_half_way, manager_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,21 +81,7 @@ def test_who_joined_after_the_asking_is_not_in_it(trial: Trial, manager: User) -
 
 def test_a_worker_that_was_killed_half_way_is_followed_by_one_that_goes_on(trial: Trial, manager: User) -> None:
     export = service.create(manager, export_request.check(manager, trial))
-    slow = (
-        "import django, time; django.setup(); from metrics.exports import runner; keep = runner.keep\n"
-        "def slowly(*args):\n    keep(*args); time.sleep(0.7)\n"
-        f"runner.keep = slowly; runner.export_run({export.pk})"
-    )
-    parts = urlsplit(os.environ["DATABASE_URL"])
-    address = urlunsplit(parts._replace(path="/" + quote(str(connection.settings_dict["NAME"]))))
-    environment = {**os.environ, "DATABASE_URL": address, "EXPORT_FOLDER": str(settings.EXPORT_FOLDER)}
-    environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
-    worker = subprocess.Popen([sys.executable, "-c", slow], env=environment, cwd=ROOT)
-    deadline = time.monotonic() + 30
-    while export.files.count() < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
+    killed_half_way(export, {"EXPORT_FOLDER": str(settings.EXPORT_FOLDER)})
     before = {file.path: (folder_store.folder(export) / file.path).stat().st_mtime_ns for file in export.files.all()}
     assert len(before) >= 2
     (folder_store.folder(export) / "left.part").write_bytes(b"half a file")
