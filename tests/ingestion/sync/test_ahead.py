@@ -68,7 +68,7 @@ def test_what_is_on_its_way_comes_before_what_keeps_the_next_from_going_out(at_o
 
     taken: list[object] = []
     with pytest.raises(PermissionError):
-        taken += [taken.append(sent.result()) for sent in ahead.sent(limited(), at_once)]
+        taken.extend(sent.result() for sent in ahead.sent(limited(), at_once))
     assert taken == ["TOKEN-0", "TOKEN-1", "TOKEN-2"]
 
 
