@@ -62,8 +62,8 @@ dashboards: ## write Grafana's dashboards from deploy/monitoring/dashboards.py
 lint: ## ruff, mypy, module sizes and import circles, djLint, Django's deployment checks, missing migrations and what new ones would lock
 	$(SET_UP) --lock dev -- deploy/lint.py $(OR_SAY)
 
-messages: ## bring the catalogues in locale/ up to date with the marked texts, compile them, and say what is missing
-	$(SET_UP) --lock dev -- -m deploy.messages $(OR_SAY)
+messages: ## bring the catalogues in locale/ up to date with the marked texts, compile them, and say what is missing (ARGS="--team fr": begin the team's pages in French)
+	$(SET_UP) --lock dev -- -m deploy.messages $(ARGS) $(OR_SAY)
 
 openapi: ## write docs/openapi.yaml from the code
 	$(SET_UP) --lock dev -- -m deploy.openapi $(OR_SAY)

@@ -1,5 +1,9 @@
 """Catalogues of translated texts: taken from code and templates, brought up to date, compiled, and looked through.
 
+There are two: `django`, of what participants read, which is complete in every language of theirs; and `team`, of the
+team's pages, which are English until somebody adds a language (participants.team_texts). A file is for the one or for
+the other, by what it marks its texts with.
+
 Babel does the work, so that no gettext programs are needed; it is among the tests' tools and never imported by what
 serves pages, which reads the compiled files. docs/decisions/011-catalogues.md says why they are kept with the code.
 """
@@ -16,6 +20,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.translation import templatize
 
+from participants import team_texts
+
 try:
     from babel.messages.catalog import Catalog, Message
     from babel.messages.extract import extract
@@ -29,11 +35,11 @@ LOCALE = ROOT / "locale"
 APPS = ("participants", "metrics", "ingestion", "dashboards", "config")
 # English is in the sources themselves.
 LANGUAGES = tuple(code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE)
-# Pages of the team and of staff, which are shown in English alone: their texts may lack a translation.
-ENGLISH_ALONE = re.compile(
-    r"templates/(base|_brand|_nav|message|\d{3}(_csrf)?)\.html"
-    r"|templates/(account|admin|api|mfa)/(?!printable_invitations\.html)"
-    r"|templates/dashboards/(?!messaging/opt_out\.html|connections/invitation\.html)"
+PARTICIPANTS, TEAM = "django", team_texts.DOMAIN
+# What a file that marks the team's texts says, and one that marks participants'.
+FOR_TEAM = re.compile(r"\{% load [^%]*\bteam_texts\b|^\s*from participants(\.| import .*\b)team_texts\b", re.MULTILINE)
+FOR_PARTICIPANTS = re.compile(
+    r"\{% load [^%]*\bi18n\b|^\s*from django\.utils\.translation import [^\n]*gettext", re.MULTILINE
 )
 
 ONE, WITH_PLURAL, IN_CONTEXT = (1,), (1, 2), ((1, "c"), 2)
@@ -61,14 +67,20 @@ Key = tuple[str | None, tuple[str, ...]]
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-def po_path(language: str) -> Path:
+def po_path(language: str, domain: str = PARTICIPANTS) -> Path:
     """What translators edit."""
-    return LOCALE / language / "LC_MESSAGES" / "django.po"
+    return LOCALE / language / "LC_MESSAGES" / f"{domain}.po"
 
 
-def mo_path(language: str) -> Path:
+def mo_path(language: str, domain: str = PARTICIPANTS) -> Path:
     """The same, compiled: what is read while pages are served."""
-    return po_path(language).with_suffix(".mo")
+    return po_path(language, domain).with_suffix(".mo")
+
+
+def kept() -> list[tuple[str, str]]:
+    """Every catalogue that is kept, as language and domain: participants' languages, and those that a team added."""
+    added = sorted(path.parts[-3] for path in LOCALE.glob(f"*/LC_MESSAGES/{TEAM}.po"))
+    return [*((language, PARTICIPANTS) for language in LANGUAGES), *((language, TEAM) for language in added)]
 
 
 def sources() -> Iterator[Path]:
@@ -78,13 +90,18 @@ def sources() -> Iterator[Path]:
     yield from sorted(path for path in (ROOT / "templates").rglob("*") if path.suffix in (".html", ".txt"))
 
 
-def as_python(path: Path) -> bytes:
+def domain_of(text: str) -> str:
+    """Whose texts a file marks."""
+    return TEAM if FOR_TEAM.search(text) else PARTICIPANTS
+
+
+def as_python(path: Path, domain: str) -> bytes:
     """A file's text as Python that can be looked through: a template becomes calls of gettext, all else in it X's.
 
-    Nothing of a file that marks no text.
+    Nothing of a file that marks no text of this domain.
     """
     text = path.read_text(encoding="utf-8")
-    if not MARKED.search(text):
+    if not MARKED.search(text) or domain_of(text) != domain:
         return b""
     if path.suffix != ".py":
         lines = templatize(text, origin=str(path)).splitlines()
@@ -95,34 +112,30 @@ def as_python(path: Path) -> bytes:
 # --- from the sources to what is served --------------------------------------------------------------------------
 
 
-def extracted() -> Catalog:
-    """Every marked text, without translations. Raises django's TranslationSyntaxError."""
+def extracted(domain: str = PARTICIPANTS) -> Catalog:
+    """Every marked text of a domain, without translations. Raises django's TranslationSyntaxError."""
     catalog = Catalog(creation_date=NO_TIME, revision_date=NO_TIME)
     for path in sources():
         place = str(path.relative_to(ROOT))
-        texts = extract("python", io.BytesIO(as_python(path)), KEYWORDS, ("Translators:",))
+        texts = extract("python", io.BytesIO(as_python(path, domain)), KEYWORDS, ("Translators:",))
         for line, text, comments, context in texts:
             catalog.add(text, None, [(place, line)], auto_comments=comments, context=context)
     return catalog
 
 
-def stored(language: str) -> Catalog:
+def stored(language: str, domain: str = PARTICIPANTS) -> Catalog:
     """A language's catalogue as it is kept; empty where there is none yet."""
-    path = po_path(language)
+    path = po_path(language, domain)
     if not path.is_file():
         return Catalog(language)
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
 
-def updated(language: str, template: Catalog) -> Catalog:
+def updated(language: str, template: Catalog, domain: str = PARTICIPANTS) -> Catalog:
     """The catalogue with the sources' texts. A text that was changed keeps its translation, marked as fuzzy."""
-    catalog = stored(language)
+    catalog = stored(language, domain)
     catalog.update(template, update_creation_date=False)
-    for message in catalog:
-        if message.id and message.fuzzy and english_alone(message):
-            message.flags.discard("fuzzy")
-            message.string = ("",) * catalog.num_plurals if message.pluralizable else ""
     return catalog
 
 
@@ -142,29 +155,25 @@ def mo_bytes(catalog: Catalog) -> bytes:
     return out.getvalue()
 
 
-def make_messages() -> list[Path]:
-    """Bring every language's catalogue up to date with the sources; the files written."""
-    template = extracted()
-    for language in LANGUAGES:
-        text = po_text(updated(language, template))
-        po_path(language).parent.mkdir(parents=True, exist_ok=True)
-        po_path(language).write_text(text, encoding="utf-8")
-    return [po_path(language) for language in LANGUAGES]
+def make_messages(team: Sequence[str] = ()) -> list[Path]:
+    """Bring every catalogue up to date with the sources, and begin the team's in these languages; the files written."""
+    catalogues = [*kept(), *((language, TEAM) for language in team if (language, TEAM) not in kept())]
+    templates = {domain: extracted(domain) for domain in {domain for _, domain in catalogues}}
+    for language, domain in catalogues:
+        text = po_text(updated(language, templates[domain], domain))
+        po_path(language, domain).parent.mkdir(parents=True, exist_ok=True)
+        po_path(language, domain).write_text(text, encoding="utf-8")
+    return [po_path(*catalogue) for catalogue in catalogues]
 
 
 def compile_messages() -> list[Path]:
-    """Compile every language's catalogue; the files written."""
-    for language in LANGUAGES:
-        mo_path(language).write_bytes(mo_bytes(stored(language)))
-    return [mo_path(language) for language in LANGUAGES]
+    """Compile every catalogue; the files written."""
+    for catalogue in kept():
+        mo_path(*catalogue).write_bytes(mo_bytes(stored(*catalogue)))
+    return [mo_path(*catalogue) for catalogue in kept()]
 
 
 # --- what is wrong -----------------------------------------------------------------------------------------------
-
-
-def english_alone(message: Message) -> bool:
-    """Whether a text of the sources is only on pages that are shown in English."""
-    return all(ENGLISH_ALONE.match(place) for place, _ in message.locations)
 
 
 def entries(catalog: Catalog) -> dict[Key, Message]:
@@ -178,21 +187,33 @@ def forms(text: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def objections() -> list[str]:
-    """What keeps a participant from reading a text in their language, one line each; empty where all is well."""
-    template = entries(extracted())
-    return [fault for language in LANGUAGES for fault in _objections(language, template)]
+    """What keeps a participant from reading a text in their language, one line each; empty where all is well.
+
+    Also what is wrong in a catalogue of the team's, which may lack translations: the page then shows English.
+    """
+    templates = {domain: entries(extracted(domain)) for domain in {domain for _, domain in kept()}}
+    both = [
+        f"{path.relative_to(ROOT)} marks texts of participants and of the team" for path in sources() if _both(path)
+    ]
+    return both + [fault for catalogue in kept() for fault in _objections(*catalogue, templates[catalogue[1]])]
 
 
-def _objections(language: str, template: Mapping[Key, Message]) -> Iterator[str]:
-    catalog = stored(language)
-    kept = entries(catalog)
-    for key in template.keys() - kept.keys():
+def _both(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return bool(FOR_TEAM.search(text) and FOR_PARTICIPANTS.search(text))
+
+
+def _objections(language: str, domain: str, template: Mapping[Key, Message]) -> Iterator[str]:
+    catalog = stored(language, domain)
+    there = entries(catalog)
+    for key in template.keys() - there.keys():
         yield f"{language}: no entry for {key[1][0]!r}: run `make messages`"
-    for key in kept.keys() - template.keys():
+    for key in there.keys() - template.keys():
         yield f"{language}: {key[1][0]!r} is in no source any more: run `make messages`"
-    for key in template.keys() & kept.keys():
-        yield from _faults(language, kept[key], must=not english_alone(template[key]))
-    if not mo_path(language).is_file() or _told(mo_path(language).read_bytes()) != _told(mo_bytes(catalog)):
+    for key in template.keys() & there.keys():
+        yield from _faults(language, there[key], must=domain == PARTICIPANTS)
+    compiled = mo_path(language, domain)
+    if not compiled.is_file() or _told(compiled.read_bytes()) != _told(mo_bytes(catalog)):
         yield f"{language}: the compiled file is not that of its catalogue: run `make messages`"
 
 

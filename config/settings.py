@@ -46,6 +46,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.api.openapi import openapi
 from config.middleware.content_security_policy import content_policy
 from config.observability import multiprocess
+from participants import team_texts
 
 # --- Reading the environment ---
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -301,8 +302,9 @@ MFA_TOTP_TOLERANCE = 1  # half a minute either way
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 
 # --- Languages and time ---
-# What participants read is in their language (participants.privacy.languages), all else in the first one: there is no
-# middleware that goes by the browser.
+# What participants read is in their language (participants.privacy.languages), the team's pages in one for the whole
+# installation; all else is in the first one: there is no middleware that goes by the browser.
+team_texts.use(env.str("TEAM_LANGUAGE", default=team_texts.ENGLISH))
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", "English"), ("nl", "Dutch"), ("de", "German")]
 LOCALE_PATHS = [BASE_DIR / "locale"]

@@ -15,7 +15,7 @@ COMMAND = ("-W", "ignore", "manage.py", "makemessages")
 
 
 def main() -> int:
-    return subprocess.call([sys.executable, *COMMAND], env={**os.environ, **BARE})
+    return subprocess.call([sys.executable, *COMMAND, *sys.argv[1:]], env={**os.environ, **BARE})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from participants import team_texts
 from participants.accounts import session_middleware, two_factor
 from participants.models import User
 
@@ -21,7 +22,11 @@ register = template.Library()
 
 @register.inclusion_tag("account/_field.html")
 def form_field(bound: BoundField, label: str = "", hint: str = "", **attributes: Any) -> dict[str, Any]:
-    """A labelled input with its hint and errors. Underscores in names of attributes become hyphens."""
+    """A labelled input with its hint and errors. Underscores in names of attributes become hyphens.
+
+    Label and hint are marked as _("Name") in the template, and put in the team's language here.
+    """
+    label, hint = (team_texts.gettext(text) if text else "" for text in (label, hint))
     about = [f"{bound.auto_id}-{part}" for part, there in (("hint", hint), ("error", bound.errors)) if there]
     given = {name.replace("_", "-"): value for name, value in attributes.items() if value not in ("", None, False)}
     attrs = {**given, "class": "input", "placeholder": ""}

@@ -6,10 +6,10 @@ import ast
 import io
 import re
 import shutil
+from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Message
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils.translation import gettext, override
@@ -112,22 +112,56 @@ def test_texts_of_templates_are_found(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("place", "alone"),
+    ("text", "domain"),
     [
-        ("templates/base.html", True),
-        ("templates/404.html", True),
-        ("templates/dashboards/alerts/list.html", True),
-        ("templates/dashboards/messaging/opt_out.html", False),
-        ("templates/dashboards/connections/invitation.html", False),
-        ("templates/admin/printable_invitations.html", False),
-        ("templates/ingestion/base.html", False),
-        ("dashboards/messaging/default_templates.py", False),
+        ("{% load static team_texts %}", catalogues.TEAM),
+        ("from participants import hooks, team_texts", catalogues.TEAM),
+        ("from participants.team_texts import gettext, ngettext", catalogues.TEAM),
+        ("{% load i18n %}", catalogues.PARTICIPANTS),
+        ("from django.utils.translation import gettext", catalogues.PARTICIPANTS),
     ],
 )
-def test_pages_of_the_team_alone_may_lack_translations(place: str, alone: bool) -> None:
-    assert (catalogues.ROOT / place).exists() or "alerts" in place
-    found = Message("x", locations=[(place, 1)])
-    assert catalogues.english_alone(found) is alone
+def test_a_file_is_for_the_team_or_for_participants_by_what_marks_its_texts(text: str, domain: str) -> None:
+    assert catalogues.domain_of(text) == domain
+
+
+def test_a_file_that_marks_texts_of_both_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text("{% load i18n team_texts %}")
+    monkeypatch.setattr(catalogues, "ROOT", tmp_path)
+    assert "templates/page.html marks texts of participants and of the team" in catalogues.objections()
+
+
+def test_texts_of_the_team_are_in_a_catalogue_of_their_own() -> None:
+    team = catalogues.entries(catalogues.extracted(catalogues.TEAM))
+    participants = catalogues.entries(catalogues.extracted())
+    assert (None, ("Heat map",)) in team
+    assert (None, ("Heat map",)) not in participants
+    assert (None, ("This link is too old",)) not in team
+
+
+def test_a_language_of_the_team_is_begun_kept_up_to_date_and_compiled(locale: Path) -> None:
+    call_command("makemessages", team=["fr"], stdout=io.StringIO())
+    path = catalogues.po_path("fr", catalogues.TEAM)
+    text = path.read_text()
+    path.write_text(text.replace('msgid "Heat map"\nmsgstr ""', 'msgid "Heat map"\nmsgstr "Carte de chaleur"'))
+    assert catalogues.objections() == ["fr: the compiled file is not that of its catalogue: run `make messages`"]
+    call_command("makemessages", stdout=io.StringIO())
+    with catalogues.mo_path("fr", catalogues.TEAM).open("rb") as file:
+        assert GNUTranslations(file).gettext("Heat map") == "Carte de chaleur"
+    assert catalogues.objections() == []
+
+
+def test_a_translation_of_the_team_that_lost_a_value_is_told(locale: Path) -> None:
+    call_command("makemessages", team=["fr"], stdout=io.StringIO())
+    path = catalogues.po_path("fr", catalogues.TEAM)
+    path.write_text(
+        path.read_text().replace(
+            'msgid "Select %(study_id)s"\nmsgstr ""', 'msgid "Select %(study_id)s"\nmsgstr "Choisir"'
+        )
+    )
+    with pytest.raises(CommandError, match=r"fr: 'Select %\(study_id\)s' and its translation differ"):
+        call_command("makemessages", stdout=io.StringIO())
 
 
 def test_nothing_that_serves_pages_imports_babel() -> None:

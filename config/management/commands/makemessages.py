@@ -13,12 +13,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; end with 1 where something is wrong")
+        parser.add_argument(
+            "--team", action="append", default=[], metavar="LANGUAGE", help="begin the team's catalogue"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         from config import catalogues  # needs Babel, which is not where pages are served
 
         if not options["check"]:
-            for path in (*catalogues.make_messages(), *catalogues.compile_messages()):
+            for path in (*catalogues.make_messages(options["team"]), *catalogues.compile_messages()):
                 self.stdout.write(str(path.relative_to(catalogues.LOCALE.parent)))
         if faults := catalogues.objections():
             raise CommandError("\n".join(faults))
