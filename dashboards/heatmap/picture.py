@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.core.paginator import Page, Paginator
+from django.urls import reverse
 
 from dashboards.heatmap import svg_paths
 from dashboards.heatmap.filters import MEASURES, SORTS, SPANS, HeatmapFilters
 from dashboards.heatmap.queries import EPOCH, Everybody
 from dashboards.heatmap.svg_paths import ROW, TOP, DayCodes, Kind, Overview, Path
-from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.trial_overview import open_alerts, stored
 from dashboards.trial_overview.rows import percent
 from dashboards.ui import formatting
 from dashboards.ui.connection_labels import Badge
 from dashboards.ui.pagination import Pages
 from dashboards.ui.status_labels import attention_badge
 from metrics.monitoring.status import AttentionStatus
-from participants.models import Protocol, Site, Trial, User
+from participants.compiled_sql import Query
+from participants.conditions_sql import People
+from participants.models import Participant, Protocol, Site, Trial, User
 
 PAGE_SIZE = 40
 WIDTH = 896
@@ -31,6 +35,7 @@ class MapRow:
     """A row beside the picture, and under it as numbers of the days shown."""
 
     study_id: str
+    address: str
     badge: Badge
     share: int | None
     counts: list[int]
@@ -127,6 +132,20 @@ class Map:
         return "&".join(part for part in (self.filters.query(page=""), "format=") if part)
 
 
+def seen_people(trial: Trial, user: User) -> People:
+    """Participants of the trial whom the user may see."""
+    return People.of(Participant.objects.visible_to(user).filter(trial=trial))
+
+
+def queries(trial: Trial, user: User, everybody: Everybody, now: dt.datetime) -> list[Query]:
+    """What `draw` asks, and the page around it, to be run together."""
+    return [
+        stored.protocols.with_values(trial=trial.pk, on=everybody.last),
+        stored.sites.with_values(trial=trial.pk, people=seen_people(trial, user)),
+        *open_alerts.open_queries(trial, user, now),
+    ]
+
+
 def draw(trial: Trial, user: User, filters: HeatmapFilters, everybody: Everybody) -> Map:
     """The picture of one page of rows, and of everybody."""
     page = Paginator(everybody.people, PAGE_SIZE).get_page(filters.page)
@@ -135,13 +154,13 @@ def draw(trial: Trial, user: User, filters: HeatmapFilters, everybody: Everybody
     days = everybody.codes.shape[1]
     column = max(WIDTH // days, 3)
     dates = [everybody.first + dt.timedelta(days=day) for day in range(days)]
-    protocol = Protocol.objects.in_force(everybody.last).filter(trial=trial).first() or Protocol()
+    protocol = stored.protocols.first(trial=trial.pk, on=everybody.last) or Protocol()
     return Map(
         filters=filters,
         everybody=everybody,
         page=page,
         pages=Pages(page, lambda number: filters.query(page=number) or "page=1"),
-        rows=[_row(person, codes[i], kinds, filters, protocol.upload_warn_hours) for i, person in enumerate(page)],
+        rows=_rows(trial, list(page), codes, kinds, filters, protocol.upload_warn_hours),
         column=column,
         paths=svg_paths.cells(codes, kinds, column),
         bars=svg_paths.bars(everybody.codes, kinds, column),
@@ -149,24 +168,37 @@ def draw(trial: Trial, user: User, filters: HeatmapFilters, everybody: Everybody
         dates=_mondays(dates, column),
         weekends=_weekends(dates, column),
         overview=svg_paths.overview(everybody.codes, kinds),
-        sites=trial_overview_filters.sites(trial, user),
+        sites=stored.sites.rows(trial=trial.pk, people=seen_people(trial, user)),
         protocol=protocol,
     )
 
 
-def _row(
-    person: tuple[Any, ...], codes: DayCodes, kinds: tuple[Kind, ...], filters: HeatmapFilters, warn_hours: int
-) -> MapRow:
-    study_id, attention_status, adherence = person
-    counted: dict[str, int] = {}
-    for kind in kinds:
-        counted[kind.label] = counted.get(kind.label, 0) + int(svg_paths.is_any(codes, kind.codes).sum())
-    share = percent(adherence)
-    if filters.measure == "nights":
-        known = counted["recorded"] + counted["no night"]
-        share = percent(counted["recorded"] / known) if known else None
-    badge = attention_badge(AttentionStatus(attention_status), warn_hours)
-    return MapRow(study_id, badge, share, list(counted.values()))
+def _rows(
+    trial: Trial,
+    people: list[tuple[Any, ...]],
+    codes: DayCodes,
+    kinds: tuple[Kind, ...],
+    filters: HeatmapFilters,
+    warn_hours: int,
+) -> list[MapRow]:
+    labels = list(dict.fromkeys(kind.label for kind in kinds))
+    counted = svg_paths.counts(codes, kinds)
+    nights = (labels.index("recorded"), labels.index("no night")) if filters.measure == "nights" else None
+    rows = []
+    for (study_id, attention_status, adherence), counts in zip(people, counted, strict=True):
+        share = percent(adherence)
+        if nights:
+            known = counts[nights[0]] + counts[nights[1]]
+            share = percent(counts[nights[0]] / known) if known else None
+        badge = attention_badge(AttentionStatus(attention_status), warn_hours)
+        rows.append(MapRow(study_id, participant_address(trial.code, study_id), badge, share, counts))
+    return rows
+
+
+@lru_cache(maxsize=4096)
+def participant_address(trial: str, study_id: str) -> str:
+    """Address of a participant's page: to make one takes longer than all else of a row."""
+    return reverse("dashboards:participant", args=[trial, study_id])
 
 
 def _months(dates: list[dt.date], column: int) -> list[Tick]:

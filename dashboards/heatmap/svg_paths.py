@@ -75,6 +75,16 @@ def is_any(codes: DayCodes, of: str) -> NDArray[np.bool_]:
     return matches
 
 
+def counts(codes: DayCodes, kinds: tuple[Kind, ...]) -> list[list[int]]:
+    """Of each row, how many days have each of the kinds' labels, in their order."""
+    labels = list(dict.fromkeys(kind.label for kind in kinds))
+    columns = [
+        is_any(codes, "".join(kind.codes for kind in kinds if kind.label == label)).sum(axis=1).tolist()
+        for label in labels
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
 def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     """Runs of true cells: (row, first column, length)."""
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)

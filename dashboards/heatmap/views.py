@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboards.heatmap.filters import parse_filters
-from dashboards.heatmap.picture import draw
+from dashboards.heatmap.picture import draw, queries
 from dashboards.heatmap.queries import read
 from dashboards.heatmap.table_download import table
 from dashboards.ui import downloads
@@ -16,6 +16,7 @@ from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.http import pushed
 from participants import user_input
 from participants.audit import record
+from participants.compiled_sql import run_together
 from participants.models import User
 
 
@@ -29,9 +30,10 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     everybody = read(trial, user, filters, now)
     if downloads.form(request):
         return downloads.response(request, trial, table(trial, everybody, filters, now))
-    context = {"trial": trial, "map": draw(trial, user, filters, everybody), "now": now, "here": request.path}
-    context["section"] = "heatmap"
-    if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
-        return pushed(request, render(request, "dashboards/heatmap/_heatmap.html", context), filters.query())
-    record("trial.view", trial=trial, thing="heatmap")
-    return render(request, "dashboards/heatmap/heatmap.html", context)
+    with run_together(*queries(trial, user, everybody, now)):
+        context = {"trial": trial, "map": draw(trial, user, filters, everybody), "now": now, "here": request.path}
+        context["section"] = "heatmap"
+        if request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request:
+            return pushed(request, render(request, "dashboards/heatmap/_heatmap.html", context), filters.query())
+        record("trial.view", trial=trial, thing="heatmap")
+        return render(request, "dashboards/heatmap/heatmap.html", context)
