@@ -40,6 +40,10 @@ class MapRow:
     share: int | None
     counts: list[int]
 
+    @property
+    def share_text(self) -> str:
+        return "–" if self.share is None else f"{self.share} %"
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from dashboards.trial_overview import filters as trial_overview_filters
+from dashboards.trial_overview import stored
 from dashboards.ui.status_labels import BADGES
+from participants.conditions_sql import People
 from participants.models import Participant, User
 from participants.user_input import Entered
 
@@ -27,10 +29,12 @@ class Place:
 def place(participant: Participant, user: User, listed: str, now: dt.datetime) -> Place:
     """Find a participant in the list that a query string of the trial's page describes. One query, of study ids."""
     filters = trial_overview_filters.parse_filters(Entered(QueryDict(listed)))
-    people = trial_overview_filters.matching(
-        trial_overview_filters.of_trial(participant.trial, user, filters), filters, now
-    )
-    ids = list(trial_overview_filters.ordered(people, filters.sort).values_list("study_id", flat=True))
+    people = trial_overview_filters.of_trial(participant.trial, user, filters)
+    if filters.search:
+        matching = trial_overview_filters.matching(people, filters, now)
+        ids = list(trial_overview_filters.ordered(matching, filters.sort).values_list("study_id", flat=True))
+    else:
+        ids = stored.ids_of(filters.show, filters.sort).rows(people=People.of(people), now=now)
     description = list_description(filters)
     if participant.study_id not in ids:
         return Place(0, len(ids), "", "", description)
