@@ -68,15 +68,11 @@ class Work:
 @contextlib.contextmanager
 def started(checkout: Path, module: str, *arguments: str) -> Iterator[Work]:
     """A child of a checkout's product; DATABASE_URL says on which server."""
-    with contextlib.ExitStack() as ending:
-        paths = [str(checkout)]
-        if checkout.resolve() != ROOT:
-            paths.insert(0, ending.enter_context(_ours_for(checkout)))
-        environment = {**os.environ, **SETTINGS, "PYTHONPATH": os.pathsep.join(paths)}
+    with environment_of(checkout) as environment:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments],
             cwd=checkout,
-            env=environment,
+            env={**environment, **SETTINGS},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -87,6 +83,16 @@ def started(checkout: Path, module: str, *arguments: str) -> Iterator[Work]:
             if process.stdin:
                 process.stdin.close()
             process.wait()
+
+
+@contextlib.contextmanager
+def environment_of(checkout: Path) -> Iterator[dict[str, str]]:
+    """The environment in which Python, with -P, finds a checkout's product and our benchmarks."""
+    with contextlib.ExitStack() as ending:
+        paths = [str(checkout.resolve())]
+        if checkout.resolve() != ROOT:
+            paths.insert(0, ending.enter_context(_ours_for(checkout)))
+        yield {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @contextlib.contextmanager

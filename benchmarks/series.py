@@ -5,24 +5,31 @@ takes.
 
 One participant over 1 day, 30 days, 1 year and 2 years in `auto` (heart rate about every 5.8 s for the last 30 days,
 rollups of the whole two years), and 100 participants' daily steps over a year in one request: the view with its
-token, audit entries and JSON, called by Django's test client, without a network. Beside each, in the same turn, a
-bare SQL read of the rows that it is made of, by the same connection. The stream is read to its end and thrown away;
-what Python holds at most meanwhile is measured over a third of it and over all of it: it must not grow.
+token, audit entries and JSON, called by Django's test client, without a network. Beside each, in the same turn and by
+the same connection: a bare SQL read of the rows that it is made of; and, of one participant, the seed's way, a SELECT
+of all samples of the span and JSON of each. Both by the wall and by processor time of Python and PostgreSQL. The
+stream is read to its end and thrown away; what Python holds at most meanwhile is measured over a third of it and over
+all of it: it must not grow.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
+import os
 import resource
 import time
 import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from django.db import connection
 
-from benchmarks import bench
+from benchmarks import bench, checkouts, processor_time
 from metrics.batch import MICROSECOND, Payload, SampleBatch, microseconds
 
 PEOPLE, YEAR = 100, 365
@@ -35,6 +42,10 @@ BARE = {
     "day": "SELECT participant_id, date, n, total, low, high FROM metrics_dayrollup"
     " WHERE participant_id = ANY(%s) AND metric_id = %s AND date >= %s AND date < %s",
 }
+EVERY_SAMPLE = """
+SELECT time, value FROM metrics_measurement
+WHERE participant_id = ANY(%s) AND metric_id = %s AND time >= %s AND time < %s ORDER BY time
+"""
 RAW = "SELECT time, value, seconds FROM metrics_measurement WHERE participant_id = ANY(%s) AND metric_id = %s"
 
 
@@ -95,6 +106,7 @@ def cases(people: list[Any]) -> list[tuple[str, dict[str, Any], str, list[Any]]]
 
 
 def bare(statement: str, parameters: list[Any]) -> tuple[float, int]:
+    """Milliseconds and rows."""
     began = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -102,33 +114,73 @@ def bare(statement: str, parameters: list[Any]) -> tuple[float, int]:
     return (time.perf_counter() - began) * 1000, rows
 
 
+def seeds_way(parameters: list[Any]) -> int:
+    """Every sample of the span as the seed sent it, an object and a text for each; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(EVERY_SAMPLE, parameters)
+        rows = cursor.fetchall()
+    json.dumps([{"time": at.isoformat(), "value": value} for at, value in rows])
+    return len(rows)
+
+
+@dataclass
+class Measured:
+    """Of one case: by request the milliseconds of each way, and what it brought."""
+
+    ms: dict[str, list[float]] = field(default_factory=dict)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    facts: dict[str, int] = field(default_factory=dict)
+
+    def time(self, name: str, work: Callable[[], Any], *, counted: bool) -> Any:
+        """Do a work and note what it took, in all and of the processors."""
+        brought: list[Any] = []
+        backend = processor_time.own_backend()
+        began = time.perf_counter()
+        cpu = processor_time.measured(lambda: brought.append(work()), backend)
+        if counted:
+            self.ms.setdefault(name, []).append((time.perf_counter() - began) * 1000)
+            self.cpu.setdefault(name, []).append(cpu.all * 1000)
+        return brought[0]
+
+    def ratio(self, name: str) -> str:
+        """Processor time of a request to that of another way, median of pairs."""
+        if name not in self.cpu:
+            return ""
+        return (
+            f"{bench.median([ours / other for ours, other in zip(self.cpu['ours'], self.cpu[name], strict=True)]):.3f}"
+        )
+
+
 def measure(people: list[Any], asking: Any, requests: int) -> None:
-    times: dict[str, list[float]] = {}
-    reads: dict[str, list[float]] = {}
-    facts: dict[str, tuple[int, int, int, int]] = {}
+    measured: dict[str, Measured] = {}
     for turn in range(-3, requests):  # the first few warm up and are not counted
         for name, query, table, parameters in cases(people):
-            began = time.perf_counter()
-            answer = asking.get("/api/v1/series", query | {"trial": "BENCH", "end": LAST.isoformat()})
-            taken = (time.perf_counter() - began) * 1000
+            one, counted = measured.setdefault(name, Measured()), turn >= 0
+            whole = query | {"trial": "BENCH", "end": LAST.isoformat()}
+            answer = one.time("ours", partial(asking.get, "/api/v1/series", whole), counted=counted)
             if answer.status_code != 200:
                 raise SystemExit(f"{answer.status_code}: {answer.content[:300]!r}")
-            alone, rows = bare(BARE[table], parameters)
+            _, rows = one.time("bare", partial(bare, BARE[table], parameters), counted=counted)
+            if table in ("minute", "hour"):  # of the spans whose samples are all there
+                one.facts["samples"] = one.time("seed", partial(seeds_way, parameters), counted=counted)
             if turn < 0:
                 series = answer.json()["series"]
-                width = series[0]["width_seconds"]
-                facts[name] = (max(len(s["time"]) for s in series), width, len(answer.content), rows)
-                continue
-            times.setdefault(name, []).append(taken)
-            reads.setdefault(name, []).append(alone)
+                points = max(len(s["time"]) for s in series)
+                one.facts |= {"points": points, "width": series[0]["width_seconds"], "rows": rows}
+                one.facts["bytes"] = len(answer.content)
     lines: list[list[str]] = []
-    for name, (points, width, size, read) in facts.items():
-        ours, alone = bench.median(times[name]), bench.median(reads[name])
-        numbers = [f"{ours:.1f}", f"{max(times[name]):.1f}", f"{points:,}", f"{width:,} s", f"{size / 1024:,.0f}"]
-        lines.append([name, *numbers, f"{alone:.1f}", f"{read:,}", f"{ours / alone:.1f}"])
+    for name, one in measured.items():
+        facts, ms = one.facts, {way: bench.median(times) for way, times in one.ms.items()}
+        numbers = [f"{ms['ours']:.1f}", f"{max(one.ms['ours']):.1f}", f"{bench.median(one.cpu['ours']):.1f}"]
+        numbers += [f"{facts['points']:,}", f"{facts['width']:,} s", f"{facts['bytes'] / 1024:,.0f}"]
+        numbers += [f"{bench.median(one.cpu['bare']):.1f}", f"{facts['rows']:,}", one.ratio("bare")]
+        seed = f"{bench.median(one.cpu['seed']):.1f}" if "seed" in one.cpu else ""
+        numbers += [seed, f"{facts['samples']:,}" if seed else "", one.ratio("seed")]
+        lines.append([name, *numbers])
+    heads = ["ms", "slowest", "CPU ms", "points", "width", "kB", "bare: CPU ms", "rows", "to bare"]
     bench.table(
-        f"Series inside Django, medians of {requests} requests; beside them a bare SQL read of the rows beneath",
-        ["", "ms", "slowest", "points", "width", "kB", "bare ms", "rows", "to bare"],
+        f"Series inside Django, medians of {requests} requests; beside each a bare read beneath it, and the seed's way",
+        ["", *heads, "seed: CPU ms", "samples", "to the seed's"],
         lines,
     )
 
@@ -171,7 +223,9 @@ def main() -> None:
     arguments.add_argument("--requests", type=int, default=25)
     arguments.add_argument("--million", type=float, default=3.0, help="heart rates in the stream, in millions")
     given = arguments.parse_args()
-    with bench.database() as tier:
+    os.environ.setdefault("SECRET_KEY", "benchmarks-only")
+    # Where requests are counted; without it each would wait for one that is away.
+    with checkouts.redis(), bench.database() as tier:
         from django.conf import settings
 
         settings.API_RATE = "1000000/minute"

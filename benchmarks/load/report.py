@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import bench
 
-TARGET_MS = 500  # that 95 of 100 requests for the trial's page may take, while a day comes in
+TARGET_MS = 300  # that 95 of 100 requests for any page may take, while a day comes in
 TARGETED = "trial page"
 FAULTS_SHOWN = 10
 
@@ -98,15 +98,17 @@ def ratio_table(quiet: list[Request], busy: list[Request]) -> None:
 
 
 def target_table(busy: list[Request], done: str) -> None:
-    """The target beside what was reached; of the page itself and of its parts, which come from the same view."""
-    pages = [request for request in busy if request.name.startswith(TARGETED)]
-    whole = [page.ms for page in pages if page.name == TARGETED]
+    """The targets beside what was reached, the slowest pages first."""
+    times: dict[str, list[float]] = {}
+    for request in busy:
+        times.setdefault(request.name, []).append(request.ms)
+    reached = sorted(((percentile(ms, 0.95), name) for name, ms in times.items()), reverse=True)
     faults = sum(bool(request.fault) for request in busy)
-    reached = [percentile(whole, 0.95), percentile([page.ms for page in pages], 0.95)]
-    ok = ["yes" if value < TARGET_MS else "MISSED" for value in reached]
     rows = [
-        ["trial page, p95", f"below {TARGET_MS} ms", f"{reached[0]:.0f} ms", ok[0]],
-        ["with its filters and live parts, p95", f"below {TARGET_MS} ms", f"{reached[1]:.0f} ms", ok[1]],
+        [f"{name}, p95", f"below {TARGET_MS} ms", f"{ms:.0f} ms", "yes" if ms < TARGET_MS else "MISSED"]
+        for ms, name in reached
+    ]
+    rows += [
         ["errors of all requests", "0", f"{faults:,} of {len(busy):,}", "yes" if faults == 0 else "MISSED"],
         ["the day", "complete", done, "yes" if done.startswith("complete") else "MISSED"],
     ]
