@@ -74,9 +74,9 @@ class AnyOf(Expression):
 
     conditional = True
 
-    def __init__(self, name: str, values: Any) -> None:
+    def __init__(self, name: str, values: Any, field: Fields = IDS) -> None:
         super().__init__(output_field=models.BooleanField())
-        self.parts: list[Any] = [F(name), _as_expression(values)]
+        self.parts: list[Any] = [F(name), _as_expression(values, field)]
 
     def get_source_expressions(self) -> list[Any]:
         return self.parts

@@ -12,9 +12,9 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 
-from participants.conditions_sql import AnyOf, PairIn
+from participants.conditions_sql import TEXTS, AnyOf, PairIn
 from participants.registration import Hook
-from participants.study_ids import study_key
+from participants.study_ids import study_keys
 from participants.user_input import canonical_address
 
 if TYPE_CHECKING:
@@ -240,15 +240,20 @@ class ParticipantQuerySet(models.QuerySet[Any]):
 
         Of two from before ids were so compared, the one written with the same letters; else the older one.
         """
-        named = [study_id for study_id in study_ids if "\0" not in study_id]
-        twin = self.model._default_manager.filter(trial=OuterRef("trial"), study_id__in=named)
+        return self.named(*study_keys(study_ids))
+
+    def named(self, study_ids: Any, keys: Any) -> Self:
+        """As with_study_ids, of study ids and their keys as study_ids.study_keys gives them: lists, or parameters."""
+        one_of_these = Q(AnyOf("study_id", study_ids, TEXTS))
+        twin = self.model._default_manager.filter(one_of_these, trial=OuterRef("trial"))
         twin = twin.alias(study_key=Lower("study_id")).filter(study_key=OuterRef("study_key"))
-        return self.spelt_like(named).filter(Q(study_id__in=named) | (Q(case_twin=False) & ~Exists(twin)))
+        alike = self.alias(study_key=Lower("study_id")).filter(AnyOf("study_key", keys, TEXTS))
+        return alike.filter(one_of_these | (Q(case_twin=False) & ~Exists(twin)))
 
     def spelt_like(self, study_ids: Iterable[str]) -> Self:
         """All whose study ids are these but for upper and lower case."""
-        keys = {study_key(study_id) for study_id in study_ids if "\0" not in study_id}
-        return self.alias(study_key=Lower("study_id")).filter(study_key__in=keys)
+        _, keys = study_keys(study_ids)
+        return self.alias(study_key=Lower("study_id")).filter(AnyOf("study_key", keys, TEXTS))
 
     def _of(self, memberships: models.QuerySet[Any]) -> Self:
         in_trial = memberships.filter(trial=OuterRef("trial"))

@@ -16,6 +16,12 @@ def study_key(study_id: str) -> str:
     return study_id.lower() if study_id.isascii() else study_id
 
 
+def study_keys(study_ids: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Those of these texts that can be study ids, and the keys by which they are compared."""
+    named = [study_id for study_id in study_ids if "\0" not in study_id]
+    return named, list(dict.fromkeys(map(study_key, named)))
+
+
 def differs_in_case(other: str) -> str:
     """Why nobody can be enrolled under an id that only case tells from that of somebody who is."""
     return f"{other} is enrolled already: they differ in upper and lower case alone."

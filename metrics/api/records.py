@@ -66,7 +66,7 @@ class RecordSet(ResourceSet):
         trial = self.trial(code)
         people = Participant.objects.visible_to(self.user).filter(trial=trial)
         if named := parameters.get("participants"):
-            people = people.filter(pk__in=[person.pk for person in requested_participants(people, named)])
+            people = people.filter(pk__in=[person.pk for person in requested_participants(self.user, trial, named)])
         page = self.shown(self.paginate_queryset(self.records(people, parameters)) or [])
         seen = {person.pk: person for person in map(self.whose, page)}
         audit.record_view(seen.values(), self.audit_action, part="cursor" in request.query_params)

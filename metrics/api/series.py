@@ -21,8 +21,9 @@ from metrics.time_buckets import Span
 from participants import audit
 from participants.api.base.exceptions import BadParameters, Problem
 from participants.api.base.viewsets import ResourceView
-from participants.models import Participant, Trial
+from participants.models import Participant, Trial, User
 from participants.study_ids import spelt
+from participants.visible_statements import visible_participants
 
 MOST_SERIES = cursors.MOST_KEYS
 MOST_VALUES = 1_000_000  # buckets in one answer
@@ -47,10 +48,7 @@ class SeriesView(ResourceView):
     def get(self, request: Request) -> HttpResponseBase:
         parameters = read_series_parameters(request.query_params, accepted(request))
         trial = self.trial(parameters.trial)
-        people = requested_participants(
-            Participant.objects.visible_to(self.user).filter(trial=trial).select_related("trial"),
-            parameters.participants,
-        )
+        people = requested_participants(self.user, trial, parameters.participants)
         spans = {person.pk: parameters.span(person.time_zone) for person in people}
         within_limits(parameters, people, spans)
         if parameters.raw:
@@ -67,13 +65,13 @@ def accepted(request: Request) -> str:
     return "json"
 
 
-def requested_participants(visible: Any, study_ids: Sequence[str]) -> list[Participant]:
+def requested_participants(user: User, trial: Trial, study_ids: Sequence[str]) -> list[Participant]:
     """Participants named, in the order named; all of the visible where nobody is. 404 if one is not to be seen."""
     if not study_ids:
-        return list(visible.order_by("study_id"))
+        return visible_participants(user, trial)
     if len(study_ids) > MOST_SERIES:
         raise BadParameters({"participants": [f"Are more than {MOST_SERIES:,}."]})
-    people = {person.study_id: person for person in visible.with_study_ids(study_ids)}
+    people = {person.study_id: person for person in visible_participants(user, trial, study_ids)}
     meant = spelt(study_ids, people)
     unknown = [study_id for study_id in study_ids if study_id not in meant]
     if unknown:

@@ -7,12 +7,15 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Iterable
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import InternalError, OperationalError, transaction
 from django.utils import timezone
 
 from participants.audit import record
+from participants.compiled_sql import compiled
+from participants.conditions_sql import INSTANT, TEXT
 from participants.models import ApiToken, Trial, User
 
 log = logging.getLogger(__name__)
@@ -72,6 +75,12 @@ def token_revoke(token: ApiToken) -> None:
         record("token.revoke", thing=f"token:{token.pk}", old={"name": token.name, "user": token.user.email})
 
 
+@compiled(prefix=TEXT, now=INSTANT)
+def _in_force(prefix: Any, now: Any) -> Any:
+    tokens = ApiToken.objects.select_related("user").order_by("pk")
+    return tokens.filter(prefix=prefix, revoked_at=None, expires_at__gt=now)
+
+
 def token_find(key: str) -> ApiToken | None:
     """The token of a key that is in force, with its user; notes its use."""
     kind, _, rest = key.partition("_")
@@ -79,7 +88,7 @@ def token_find(key: str) -> ApiToken | None:
     if kind != "wt" or not secret or "\0" in key:
         return None
     now = timezone.now()
-    token = ApiToken.objects.select_related("user").filter(prefix=prefix, revoked_at=None, expires_at__gt=now).first()
+    token: ApiToken | None = _in_force.first(prefix=prefix, now=now)
     if token is None or not secrets.compare_digest(token.digest, _digest(secret)) or not token.user.is_active:
         return None
     if token.last_used_at is None or token.last_used_at < now - USED_EVERY:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.encoding import force_bytes
 from rest_framework import viewsets
@@ -22,6 +22,7 @@ from participants.api.base import etags, fields, idempotency, throttling
 from participants.api.base.exceptions import BadParameters
 from participants.audit import record
 from participants.models import IdempotencyKey, Participant, Site, Trial, User
+from participants.visible_statements import visible_trial
 
 if TYPE_CHECKING:
     Base = APIView
@@ -76,7 +77,9 @@ class Answering(Base):
 
         A token that may only read reads what its user leads.
         """
-        trial: Trial = get_object_or_404(Trial.objects.visible_to(self.user), code=code)
+        trial = visible_trial(self.user, code)
+        if trial is None:
+            raise Http404
         reading = self.request.method in SAFE_METHODS
         if led and not Trial.objects.led_by(self.user, reading=reading).filter(pk=trial.pk).exists():
             raise PermissionDenied("Only managers of the whole trial may do this.")
