@@ -16,6 +16,7 @@ MINUTE = "a minute"
 HOUR = "an hour's evaluation"
 WATCH = "dashboards.watch"
 EVALUATION = "metrics.judge_days"
+EACH_MINUTE = 2_000  # participants, metrics.monitoring.due
 
 
 def main() -> None:
@@ -49,6 +50,8 @@ def main() -> None:
         # What the invented days differ in from what the rules say is settled, and what that raises.
         for _ in range(2):
             task(EVALUATION)
+        # Those of whom it is not known when their time comes are evaluated so many a minute.
+        for _ in range(2 + people // EACH_MINUTE):
             minute()
         said = {"server": tier, "seconds": time.perf_counter() - began, "each_minute": each_minute}
         checkouts.serve(answer, said, work)

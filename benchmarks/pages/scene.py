@@ -63,6 +63,7 @@ def _connect(trial: Any, now: dt.datetime) -> None:
                 status=states[person.status_summary.access],
                 scopes=list(provider.scopes),
                 connected_at=now - dt.timedelta(days=40),
+                status_since=now - dt.timedelta(days=40),
                 last_pull_at=now - dt.timedelta(minutes=15),
                 last_data_at=person.status_summary.last_sample_at,
                 swept_at=now,
