@@ -12,16 +12,15 @@ says that nothing is collected.
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db import connections
 
-from participants.compiled_sql import Query, compiled
-from participants.conditions_sql import IDS, AnyOf
-from participants.models import Consent, Participant, Pause, Protocol, Trial
+from participants import sql
+from participants.models import Participant, Trial
 from participants.user_input import bounded
 
 ONE_DAY = dt.timedelta(days=1)
@@ -75,30 +74,34 @@ NOTHING = CollectedDays(open=False, nothing=True)
 
 
 def collected_days(participants: Collection[int], using: str = "default") -> dict[int, CollectedDays]:
-    """Collected days by participant id, as the database has them now.
-
-    A number of statements that does not grow with theirs.
+    """Collected days by participant id, as the database has them now. One statement, whatever their number.
 
     An id that is not in the database has nothing.
     """
-    rows = _known.rows(using=using, participants=list(participants))
-    pauses = _pauses(rows, list(participants), using)
-    taken_back = _taken_back(list(participants), using)
     collected = dict.fromkeys(participants, NOTHING)
-    for pk, _, status, starts, ends, withdrawn, trial_starts, trial_ends, trial_status, closed_at in rows:
-        if status == Participant.Status.ERASED:
-            continue
-        ends_on = min((bounded(day) for day in (ends, trial_ends) if day), default=None)
-        lasts = [day for day in (ends_on, withdrawn and bounded(withdrawn) - ONE_DAY) if day]
-        collected[pk] = CollectedDays(
-            first=max((bounded(day) for day in (starts, trial_starts) if day), default=None),
-            last=min(lasts, default=None),
-            ends_on=ends_on,
-            until=min((at for at in (closed_at, taken_back.get(pk)) if at), default=None),
-            without=pauses.get(pk, ()),
-            open=trial_status != Trial.Status.CLOSED and status != Participant.Status.WITHDRAWN,
-        )
+    if collected:
+        with connections[using].cursor() as cursor:
+            cursor.execute(sql.COLLECTION, {"participants": list(collected)})
+            for row in cursor.fetchall():
+                collected[row[0]] = days_of_row(row)
     return collected
+
+
+def days_of_row(row: Sequence[Any]) -> CollectedDays:
+    """Collected days by a row of sql.COLLECTION_COLUMNS."""
+    (_, status, starts, ends, withdrawn, trial_starts, trial_ends, trial_status, closed_at, taken_back) = row[:10]
+    if status == Participant.Status.ERASED:
+        return NOTHING
+    ends_on = min((bounded(day) for day in (ends, trial_ends) if day), default=None)
+    lasts = [day for day in (ends_on, withdrawn and bounded(withdrawn) - ONE_DAY) if day]
+    return CollectedDays(
+        first=max((bounded(day) for day in (starts, trial_starts) if day), default=None),
+        last=min(lasts, default=None),
+        ends_on=ends_on,
+        until=min((at for at in (closed_at, taken_back) if at), default=None),
+        without=_without(_array(row[10]), _array(row[11])),
+        open=trial_status != Trial.Status.CLOSED and status != Participant.Status.WITHDRAWN,
+    )
 
 
 def collected_of(participant: Participant) -> CollectedDays:
@@ -106,69 +109,37 @@ def collected_of(participant: Participant) -> CollectedDays:
     return collected_days([participant.pk])[participant.pk]
 
 
-def queries(participants: list[int], trials: list[int]) -> list[Query]:
-    """What `collected_days` asks of participants of these trials, to be run together with others."""
-    of_people = [one.with_values(participants=participants) for one in (_known, _consents, _stored_pauses)]
-    return [*of_people, _protocols.with_values(trials=trials)]
+def _array(value: Any) -> list[Any]:
+    """A JSON array of the database, which is null where nothing was aggregated."""
+    return list(json.loads(value) if isinstance(value, str) else value or [])
 
 
-@compiled(participants=IDS)
-def _known(participants: Any) -> Any:
-    return Participant.objects.filter(AnyOf("pk", participants)).values_list(
-        "pk", "trial", "status", "monitoring_starts_on", "monitoring_ends_on", "withdrawn_on",
-        "trial__starts_on", "trial__ends_on", "trial__status", "trial__closed_at",
-    )  # fmt: skip
-
-
-@compiled(participants=IDS)
-def _consents(participants: Any) -> Any:
-    given = Consent.objects.filter(AnyOf("participant_id", participants)).values("participant")
-    return given.annotate(at=Max("withdrawn_at"), open=Max("pk", filter=Q(withdrawn_at=None)))
-
-
-@compiled(participants=IDS)
-def _stored_pauses(participants: Any) -> Any:
-    return Pause.objects.filter(AnyOf("participant_id", participants)).order_by("starts_on")
-
-
-@compiled(trials=IDS)
-def _protocols(trials: Any) -> Any:
-    return Protocol.objects.filter(AnyOf("trial_id", trials)).order_by("effective_on", "version")
-
-
-def _taken_back(participants: list[int], using: str) -> dict[int, dt.datetime]:
-    """Instants at which consent ended, of those who had given it and have none in force."""
-    ended = _consents.rows(using=using, participants=participants)
-    return {row["participant"]: row["at"] for row in ended if row["open"] is None}
-
-
-def _pauses(rows: Sequence[tuple[Any, ...]], participants: list[int], using: str) -> dict[int, list[Dates]]:
+def _without(pauses: Sequence[Sequence[Any]], protocols: Sequence[Sequence[Any]]) -> list[Dates]:
     """The days of pauses of which nothing is collected, ascending: as the protocol in force on each day says."""
-    trial_of: dict[int, int] = {row[0]: row[1] for row in rows}
-    protocols: dict[int, list[Protocol]] = defaultdict(list)
-    for protocol in _protocols.rows(using=using, trials=sorted(set(trial_of.values()))):
-        protocols[protocol.trial_id].append(protocol)
-    silent = {trial: dates for trial, versions in protocols.items() if (dates := _not_collected(versions))}
-    pauses: dict[int, list[Dates]] = defaultdict(list)
-    for pause in _stored_pauses.rows(using=using, participants=participants):
-        for first, last in [EVER] if pause.withdrawn else silent.get(trial_of[pause.participant_id], ()):
-            begins = max(first, bounded(pause.starts_on))
-            ends = min((day for day in (last, pause.ends_on and bounded(pause.ends_on)) if day), default=None)
+    if not pauses:
+        return []
+    silent = _not_collected([(bounded(dt.date.fromisoformat(on)), collects) for on, collects in protocols])
+    without: list[Dates] = []
+    for starts_on, ends_on, withdrawn in pauses:
+        stated = ends_on and bounded(dt.date.fromisoformat(ends_on))
+        for first, last in [EVER] if withdrawn else silent:
+            begins = max(first, bounded(dt.date.fromisoformat(starts_on)))
+            ends = min((day for day in (last, stated) if day), default=None)
             if ends is None or begins <= ends:
-                pauses[pause.participant_id].append((begins, ends))
-    return pauses
+                without.append((begins, ends))
+    return without
 
 
-def _not_collected(versions: Sequence[Protocol]) -> list[Dates]:
+def _not_collected(versions: Sequence[tuple[dt.date, bool]]) -> list[Dates]:
     """Dates on which a trial's protocol says that pauses are not collected.
 
-    `versions`: ascending by when they take effect.
+    `versions`: when each takes effect and whether it collects in pauses, ascending.
     """
     uncollected: list[Dates] = []
-    for place, version in enumerate(versions):
-        later = [bounded(following.effective_on) for following in versions[place + 1 :]]
-        begins = bounded(version.effective_on) if place else dt.date.min
+    for place, (effective_on, collects) in enumerate(versions):
+        later = [on for on, _ in versions[place + 1 :]]
+        begins = effective_on if place else dt.date.min
         ends = min(later) - ONE_DAY if later else None
-        if not version.collect_in_pauses and (ends is None or begins <= ends):
+        if not collects and (ends is None or begins <= ends):
             uncollected.append((begins, ends))
     return uncollected
