@@ -79,9 +79,8 @@ def load(rows: int, participants: int) -> tuple[Any, int]:
         while done < rows:
             for participant in people:
                 batch = bench.heart_rate_day(participant.pk, day)
-                copy_measurements(
-                    cursor, SeriesKey(participant.pk, HEART_RATE, source.pk), batch.time, batch.value, None
-                )
+                series = SeriesKey(participant.pk, HEART_RATE, source.pk)
+                copy_measurements(cursor, [(series, batch.time, batch.value, None)])
                 done += len(batch.time)
             day += 1
         cursor.execute(ROLLUPS)

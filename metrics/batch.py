@@ -263,10 +263,12 @@ class Counts:
     exercise_removed: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        ours, theirs = asdict(self), asdict(other)
-        rejected = dict(Counter(ours.pop("rejected")) + Counter(theirs.pop("rejected")))
-        skipped = dict(Counter(ours.pop("skipped")) + Counter(theirs.pop("skipped")))
-        return Counts(rejected=rejected, skipped=skipped, **{name: ours[name] + theirs[name] for name in ours})
+        added = Counts()
+        for name in self.__slots__:
+            ours, theirs = getattr(self, name), getattr(other, name)
+            both = dict(Counter(ours) + Counter(theirs)) if isinstance(ours, dict) else ours + theirs
+            setattr(added, name, both)
+        return added
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

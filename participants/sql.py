@@ -1,4 +1,4 @@
-"""SQL of participants: advisory locks, the collection interval, erasure, and which database the audit chain stands in."""
+"""SQL of participants: advisory locks, the collection interval, erasure, which database the audit chain stands in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ LOCK_PARTICIPANT = f"SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, %s)"
 LOCK_TRIAL_SHARED = f"SELECT pg_advisory_xact_lock_shared({TRIAL_LOCK}, %s)"
 LOCK_TRIAL_EXCLUSIVE = f"SELECT pg_advisory_xact_lock({TRIAL_LOCK}, %s)"
 
-# What the collection interval of a participant `p` of the trial `t` follows from (participants.collection_interval): their
-# rows' own columns; when consent ended, of those who had given it and have none in force; their pauses as
+# What the collection interval of a participant `p` of the trial `t` follows from (participants.collection_interval):
+# their rows' own columns; when consent ended, of those who had given it and have none in force; their pauses as
 # [first, last, withdrawn?]; the trial's protocols as [effective on, collects in pauses?], ascending.
 COLLECTION_COLUMNS = """
 p.id, p.status, p.monitoring_starts_on, p.monitoring_ends_on, p.withdrawn_on,

@@ -22,12 +22,11 @@ from metrics.local_time import LocalCalendar
 from metrics.models import ExerciseSession, OffsetPeriod, SleepSession
 from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of
-from metrics.writing import exercise, rollups
+from metrics.writing import exercise, rollups, stored_rows
 from metrics.writing import sleep as writing_sleep
 from metrics.writing import sql as writing_sql
 from metrics.writing.binary_copy import stage
 from metrics.writing.row_changes import OffsetTrace, SampleTrace, chosen
-from metrics.writing.samples import differences
 from metrics.writing.writer import recompute
 from participants.models import Participant
 
@@ -105,7 +104,8 @@ def _samples(part: SampleTrace, since: dt.datetime) -> tuple[Restored, Times, bo
     bounds = _bounds(part)
     parameters = {**part.series.parameters, **bounds, "since": since}
     with connection.cursor() as cursor:
-        compared = differences(cursor, part.series, part.time, part.value, _lengths(part.seconds), bounds)
+        rows = stored_rows.rows_at(cursor, part.series, part.time)
+        compared = stored_rows.compare(rows, part.time, part.value, _lengths(part.seconds))
         ours = ~(compared.fresh | compared.changed)
         gone = ours & np.isnan(part.before)
         back = ours & ~gone & ((part.before != part.value) | (part.seconds_before != part.seconds))

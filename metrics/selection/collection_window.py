@@ -82,7 +82,7 @@ def collected(
     days = collected_days([participant.pk for participant in people], using)
     if calendars is None:
         calendars = calendars_of(people, using)
-    return {participant.pk: _collected(days[participant.pk], calendars[participant.pk]) for participant in people}
+    return {participant.pk: collected_within(days[participant.pk], calendars[participant.pk]) for participant in people}
 
 
 def collected_of(participant: Participant) -> Collected:
@@ -95,7 +95,8 @@ def collected_by(participant: Participant, calendar: LocalCalendar) -> Collected
     return collected([participant], calendars={participant.pk: calendar})[participant.pk]
 
 
-def _collected(days: CollectedDays, calendar: LocalCalendar) -> Collected:
+def collected_within(days: CollectedDays, calendar: LocalCalendar) -> Collected:
+    """Collected days as instants by a calendar."""
     until = NEVER
     if days.until:
         until, ended_on = microseconds(days.until), calendar.date(days.until - dt.timedelta(microseconds=1))

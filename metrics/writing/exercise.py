@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metrics.batch import CLOCK_SKEW, Counts, ExerciseRecord, Refusal, Sessions, SourceKey, microseconds
 from metrics.local_time import LocalCalendar
-from metrics.models import ExerciseSession, Source
+from metrics.models import ExerciseSession
 from metrics.writing.row_changes import SessionTrace, Trace
 from participants.models import Participant
 
@@ -35,14 +35,14 @@ def stored_fields(row: ExerciseSession) -> dict[str, Any]:
 def store_exercise(
     participant: Participant,
     records: Sequence[ExerciseRecord],
-    sources: dict[SourceKey, Source],
+    sources: Mapping[SourceKey, int],
     calendar: LocalCalendar,
     now: dt.datetime,
     trace: Trace | None = None,
 ) -> Counts:
     """Write exercise by (participant, source, external id)."""
     counts = Counts()
-    latest = {(sources[r.source].pk, r.external_id): r for r in records}
+    latest = {(sources[r.source], r.external_id): r for r in records}
     counts.repeated = len(records) - len(latest)
     if not latest:
         return counts
@@ -82,10 +82,10 @@ def _refusal(record: ExerciseRecord, now: dt.datetime) -> str:
     return "exercise ends before it starts" if record.ends_at <= record.starts_at else ""
 
 
-def _session(participant: Participant, record: ExerciseRecord, source: Source, date: dt.date) -> ExerciseSession:
+def _session(participant: Participant, record: ExerciseRecord, source: int, date: dt.date) -> ExerciseSession:
     return ExerciseSession(
         participant=participant,
-        source=source,
+        source_id=source,
         external_id=record.external_id,
         starts_at=record.starts_at,
         ends_at=record.ends_at,

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from numpy.typing import NDArray
 
-from metrics.batch import MICROSECOND, Times, Values, instant
+from metrics.batch import MICROSECOND, Times, instant
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import DayRollup, ImplausibleCount, ParticipantDay, SleepSession
 from metrics.registry import BY_ID, METRICS, Metric
@@ -55,23 +54,6 @@ def bucket_intervals(times: Times, width: int) -> list[tuple[int, int]]:
     cuts = np.flatnonzero(np.diff(times) > JOIN_GAP)
     first, last = times[np.append(0, cuts + 1)], times[np.append(cuts, len(times) - 1)]
     return list(zip((first // width * width).tolist(), (last // width * width + width).tolist(), strict=True))
-
-
-def minutes_of(time: Times, value: Values) -> tuple[Times, NDArray[np.int32], Values, Values, Values]:
-    """Minute buckets of ascending samples (microseconds UTC), one at least: first instants, n, total, low, high, each
-    (m,).
-
-    What FILL_MINUTES computes, for rows that are in memory, count, and are alone in their minutes.
-    """
-    bucket = time // MINUTE * MINUTE
-    firsts = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
-    return (
-        bucket[firsts],
-        np.diff(np.append(firsts, len(time))).astype(np.int32),
-        np.add.reduceat(value, firsts),
-        np.minimum.reduceat(value, firsts),
-        np.maximum.reduceat(value, firsts),
-    )
 
 
 def refresh(
@@ -135,10 +117,19 @@ def refresh_days(
             parameters |= series.parameters
             cursor.execute(sql.CLEAR_DAYS, parameters)
             cursor.execute(sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else sql.FILL_DAYS, parameters)
-        if parameters := _spans(sampled, calendar):
-            parameters |= series.parameters
+    refresh_implausible(series, sampled, calendar, maybe_new=implausible)
+
+
+def refresh_implausible(
+    series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar, *, maybe_new: bool = True
+) -> None:
+    """Recount the samples of these days that do not count. `maybe_new`: False where there can be none but those known
+    of."""
+    if parameters := _spans(dates, calendar):
+        parameters |= series.parameters
+        with connection.cursor() as cursor:
             cursor.execute(sql.CLEAR_IMPLAUSIBLE, parameters)
-            if implausible or cursor.rowcount:
+            if maybe_new or cursor.rowcount:
                 cursor.execute(sql.FILL_IMPLAUSIBLE, parameters)
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from metrics.batch import Counts, Refusal, Sessions, SleepRecord, SourceKey
-from metrics.models import SleepSession, SleepStage, Source
-from metrics.participant_calendars import calendar_of
+from metrics.local_time import LocalCalendar
+from metrics.models import SleepSession, SleepStage
 from metrics.writing.row_changes import SessionTrace, Trace
 from participants.models import Participant
 
@@ -35,7 +35,7 @@ _SLEEP_FIELDS = (
 )
 
 
-def _session(participant: Participant, record: SleepRecord, source: Source, date: dt.date) -> SleepSession:
+def _session(participant: Participant, record: SleepRecord, source: int, date: dt.date) -> SleepSession:
     """A record as a row. Asleep is what is neither awake nor, in Fitbit's classic staging, restless."""
     seconds: Counter[str] = Counter()
     for stage in record.stages:
@@ -45,7 +45,7 @@ def _session(participant: Participant, record: SleepRecord, source: Source, date
     asleep = sum(seconds.values()) - idle if record.stages else in_bed
     row = SleepSession(
         participant=participant,
-        source=source,
+        source_id=source,
         external_id=record.external_id,
         starts_at=record.starts_at,
         ends_at=record.ends_at,
@@ -89,7 +89,8 @@ def after(before: dict[str, Any] | None, own: dict[str, Any], *, finest_stays: b
 def store_sleep(
     participant: Participant,
     records: Sequence[SleepRecord],
-    sources: dict[SourceKey, Source],
+    sources: Mapping[SourceKey, int],
+    calendar: LocalCalendar,
     now: dt.datetime,
     trace: Trace | None = None,
 ) -> tuple[set[dt.date], Counts]:
@@ -97,8 +98,7 @@ def store_sleep(
     counts, dates = Counts(), set[dt.date]()
     if not records:
         return dates, counts
-    calendar = calendar_of(participant)
-    latest = {(sources[r.source].pk, r.external_id): r for r in records}
+    latest = {(sources[r.source], r.external_id): r for r in records}
     counts.repeated = len(records) - len(latest)
     stored = SleepSession.objects.filter(participant=participant, external_id__in=[key[1] for key in latest])
     known = {(row.source_id, row.external_id): row for row in stored}

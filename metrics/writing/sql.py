@@ -7,8 +7,10 @@ with date_bin, which needs neither TimescaleDB nor the session's time zone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from metrics.selection.plausible_range import counted
-from participants.sql import PARTICIPANT_LOCK
+from participants.sql import COLLECTION_COLUMNS, PARTICIPANT_LOCK, TRIAL_LOCK
 
 # --- writing -----------------------------------------------------------------------------------------------
 
@@ -20,11 +22,54 @@ SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, %s),
     set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)
 """
 
-HAS_ROWS = """
-SELECT EXISTS (
-    SELECT 1 FROM metrics_measurement
-    WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
-        AND time >= %(low)s AND time < %(high)s)
+# The same with the trial's shared lock, in the order of participants.locks. A statement of its own: what comes after
+# must see what was committed while it waited.
+LOCK_BOTH = LOCK.rstrip() + f", pg_advisory_xact_lock_shared({TRIAL_LOCK}, %s)\n"
+
+# See participant_state.py. Offsets as [microseconds UTC, seconds east of UTC]; sources as [place in the arrays, id].
+STATE = f"""
+SELECT {COLLECTION_COLUMNS}, p.time_zone, t.code, t.raw_removed_before,
+    (SELECT json_agg(json_build_array((extract(epoch FROM o.starts_at) * 1000000)::int8, o.utc_offset)
+        ORDER BY o.starts_at) FROM metrics_offsetperiod o WHERE o.participant_id = p.id),
+    (SELECT json_agg(json_build_array(k.n, s.id))
+        FROM unnest(%(providers)s::text[], %(platforms)s::text[], %(models)s::text[], %(synthetic)s::bool[])
+            WITH ORDINALITY AS k(provider, platform, model, synthetic, n)
+        JOIN metrics_source s ON s.provider = k.provider AND s.platform = k.platform
+            AND s.device_model = k.model AND s.synthetic = k.synthetic)
+FROM participants_participant p JOIN participants_trial t ON t.id = p.trial_id
+WHERE p.id = %(participant)s
+"""
+
+# What is stored of some series, a row each, all null where nothing is: the samples of its spans, as 20 bytes each
+# (time, value, length or -1, all as they go over the wire); and of the buckets from `hour` and `date` on which there
+# are: hours since 1970, days since 1970, and days with values that do not count. The bounds of all let the planner skip
+# chunks; OFFSET 0 keeps the look-up by span.
+STORED = """
+WITH span AS MATERIALIZED (
+    SELECT * FROM unnest(%(span_n)s::int4[], %(span_lows)s::timestamptz[], %(span_highs)s::timestamptz[])
+        AS span(n, low, high)
+)
+SELECT series.n,
+    (SELECT string_agg(timestamptz_send(m.time) || float8send(m.value) || int4send(coalesce(m.seconds, -1)), ''::bytea)
+    FROM span CROSS JOIN LATERAL (
+        SELECT m.time, m.value, m.seconds FROM metrics_measurement m
+        WHERE m.participant_id = %(participant)s AND m.metric_id = series.metric AND m.source_id = series.source
+            AND m.time >= span.low AND m.time < span.high AND m.time >= %(low)s AND m.time < %(high)s
+        OFFSET 0) AS m
+    WHERE span.n = series.n),
+    (SELECT array_agg((extract(epoch FROM h.bucket) / 3600)::int4) FROM metrics_hourrollup h
+    WHERE h.participant_id = %(participant)s AND h.metric_id = series.metric AND h.source_id = series.source
+        AND h.bucket >= series.low AND h.bucket < series.high AND h.bucket >= %(low_hour)s
+        AND h.bucket < %(high_hour)s),
+    (SELECT array_agg(d.date - DATE '1970-01-01') FROM metrics_dayrollup d
+    WHERE d.participant_id = %(participant)s AND d.metric_id = series.metric AND d.source_id = series.source
+        AND d.date BETWEEN series.first AND series.last),
+    (SELECT array_agg(d.date - DATE '1970-01-01') FROM metrics_implausiblecount d
+    WHERE d.participant_id = %(participant)s AND d.metric_id = series.metric AND d.source_id = series.source
+        AND d.date BETWEEN series.first AND series.last)
+FROM unnest(%(n)s::int4[], %(metrics)s::int2[], %(sources)s::int2[], %(lows)s::timestamptz[],
+    %(highs)s::timestamptz[], %(firsts)s::date[], %(lasts)s::date[])
+    AS series(n, metric, source, low, high, first, last)
 """
 
 COPY_SAMPLES = "COPY metrics_measurement (participant_id, metric_id, source_id, time, value) FROM STDIN (FORMAT BINARY)"
@@ -177,6 +222,88 @@ JOIN metrics_minuterollup m
     AND m.bucket >= span.starts_at AND m.bucket < span.ends_at
     AND m.bucket >= %(low)s AND m.bucket < %(high)s
 GROUP BY span.date
+"""
+
+# The rollups of rows that are new, as parts of one statement (fresh_rollups.py). Buckets that were empty come as
+# values; the others are made anew of what is beneath them: hours of intervals, days of the spans of local days.
+NEW_HOURS = """
+INSERT INTO metrics_hourrollup (participant_id, metric_id, source_id, bucket, n, total, low, high)
+SELECT %(participant)s, u.* FROM unnest(%(hour_metrics)s::int2[], %(hour_sources)s::int2[],
+    %(hour_buckets)s::timestamptz[], %(hour_n)s::int4[], %(hour_totals)s::float8[], %(hour_lows)s::float8[],
+    %(hour_highs)s::float8[]) AS u
+"""
+NEW_DAYS = """
+INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
+SELECT %(participant)s, u.* FROM unnest(%(day_metrics)s::int2[], %(day_sources)s::int2[], %(day_dates)s::date[],
+    %(day_minutes)s::int2[], %(day_n)s::int4[], %(day_totals)s::float8[], %(day_lows)s::float8[],
+    %(day_highs)s::float8[]) AS u
+"""
+_ANEW = """
+ON CONFLICT (participant_id, metric_id, source_id, {key}) DO UPDATE SET {extra}n = EXCLUDED.n, total = EXCLUDED.total,
+    low = EXCLUDED.low, high = EXCLUDED.high
+"""
+_GROWN_HOURS = """
+INSERT INTO metrics_hourrollup (participant_id, metric_id, source_id, bucket, n, total, low, high)
+SELECT %(participant)s, u.metric, u.source, m.*
+FROM unnest(%({name}_metrics)s::int2[], %({name}_sources)s::int2[], %({name}_lows)s::timestamptz[],
+    %({name}_highs)s::timestamptz[]) AS u(metric, source, low, high)
+CROSS JOIN LATERAL (
+    SELECT date_bin('1 hour', m.{time}, 'epoch'), {aggregates}
+    FROM {table} m
+    WHERE m.participant_id = %(participant)s AND m.metric_id = u.metric AND m.source_id = u.source
+        AND m.{time} >= u.low AND m.{time} < u.high AND m.{time} >= %(low)s AND m.{time} < %(high)s AND {counted}
+    GROUP BY 1) AS m
+"""
+_GROWN_DAYS = """
+INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
+SELECT %(participant)s, span.metric, span.source, span.date, {minutes}, {aggregates}
+FROM unnest(%({name}_metrics)s::int2[], %({name}_sources)s::int2[], %({name}_dates)s::date[],
+    %({name}_lows)s::timestamptz[], %({name}_highs)s::timestamptz[]) AS span(metric, source, date, low, high)
+CROSS JOIN LATERAL (
+    SELECT m.* FROM {table} m
+    WHERE m.participant_id = %(participant)s AND m.metric_id = span.metric AND m.source_id = span.source
+        AND m.{time} >= span.low AND m.{time} < span.high AND m.{time} >= %(low)s AND m.{time} < %(high)s
+        AND {counted}
+    OFFSET 0) AS m
+GROUP BY span.metric, span.source, span.date
+"""
+_OF_MINUTES = {
+    "table": "metrics_minuterollup",
+    "time": "bucket",
+    "aggregates": "sum(m.n), sum(m.total), min(m.low), max(m.high)",
+    "minutes": "count(*)",
+    "counted": "true",
+}
+_OF_SAMPLES = {
+    "table": "metrics_measurement",
+    "time": "time",
+    "aggregates": "count(*), sum(m.value), min(m.value), max(m.value)",
+    "minutes": "count(DISTINCT date_bin('1 minute', m.time, 'epoch'))",
+    "counted": counted("m"),
+}
+_HOURS_ANEW, _DAYS_ANEW = (
+    _ANEW.format(key="bucket", extra=""),
+    _ANEW.format(key="date", extra="minutes = EXCLUDED.minutes, "),
+)
+GROWN = {
+    "minute_hours": _GROWN_HOURS.format(name="minute_hours", **_OF_MINUTES) + _HOURS_ANEW,
+    "sample_hours": _GROWN_HOURS.format(name="sample_hours", **_OF_SAMPLES) + _HOURS_ANEW,
+    "minute_days": _GROWN_DAYS.format(name="minute_days", **_OF_MINUTES) + _DAYS_ANEW,
+    "sample_days": _GROWN_DAYS.format(name="sample_days", **_OF_SAMPLES) + _DAYS_ANEW,
+}
+
+
+def together(parts: Sequence[str]) -> str:
+    """Statements that change different rows as one; none sees what another does."""
+    parts = [part.strip() for part in parts]
+    first = ",\n".join(f"part{n} AS ({part})" for n, part in enumerate(parts[:-1]))
+    return f"WITH {first}\n{parts[-1]}" if first else parts[-1]
+
+
+REMOVE_MINUTES = """
+DELETE FROM metrics_minuterollup
+WHERE participant_id = %(participant)s AND metric_id = %(metric)s AND source_id = %(source)s
+    AND bucket = ANY(%(buckets)s) AND bucket >= %(low)s AND bucket < %(high)s
 """
 
 # The hours in which a participant has samples that do not count, by metric and source, in microseconds UTC.

@@ -1,13 +1,12 @@
 """The only writer of measurements, nights, exercise and what is derived from them.
 
-One transaction a payload, under one advisory lock a participant. A batch whose time span holds nothing yet is copied
-straight into the hypertable; any other goes through a staging table and an anti-join, so that only rows that are new or
-differ are touched, and the old value of each that differs is kept as a Revision. Then the touched minutes, hours and
-local days are recomputed from the rows beneath them, and the days are evaluated. Storing the same thing twice therefore
-changes nothing, and two writers on one participant take turns.
+One transaction a payload, under one advisory lock a participant. What is stored of its series around a payload is read
+back and compared in memory, so that only rows that are new or differ are touched, and the old value of each that
+differs is kept as a Revision. Then the touched minutes, hours and local days are made anew, and the days are evaluated.
+Storing the same thing twice therefore changes nothing, and two writers on one participant take turns.
 
-Its parts: samples.py, sleep.py and exercise.py write, metrics/writing/binary_copy.py speaks COPY, rollups.py
-recomputes.
+Its parts: participant_state.py says what is taken; samples.py, sleep.py and exercise.py write; stored_rows.py reads
+back and compares; binary_copy.py speaks COPY; fresh_rollups.py and rollups.py make the buckets.
 """
 
 from __future__ import annotations
@@ -21,19 +20,18 @@ from django.utils import timezone
 from metrics import prometheus
 from metrics.batch import Counts, OffsetChange, Payload, Sessions, SourceKey
 from metrics.local_time import LocalCalendar
-from metrics.models import OffsetPeriod, SleepSession, Source
+from metrics.models import OffsetPeriod, SleepSession
 from metrics.monitoring import evaluation
 from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_CODE, HEART_RATE
-from metrics.selection.collection_window import collected_by
-from metrics.writing import collection_filter, retention_filter, rollups, sql
+from metrics.writing import collection_filter, participant_state, retention_filter, rollups, sql
 from metrics.writing.absent_samples import remove_absent_samples
 from metrics.writing.exercise import date_exercise, remove_absent_exercise, store_exercise
+from metrics.writing.participant_state import ParticipantState, source_for
 from metrics.writing.rollups import SeriesKey
 from metrics.writing.row_changes import OffsetTrace, Trace
-from metrics.writing.samples import store_batch
+from metrics.writing.samples import store_samples
 from metrics.writing.sleep import choose_main_sleep, remove_absent_sleep, store_sleep
-from participants.locks import lock_trial_shared
 from participants.models import Participant, Trial
 
 __all__ = ["Counts", "Frozen", "SyntheticRefused", "recompute", "source_for", "store"]
@@ -63,49 +61,39 @@ def store(
     if any(key.synthetic for key in keys) and not participant.trial.is_demo:
         raise SyntheticRefused(f"{participant.trial.code} is not a demo trial: synthetic data is refused.")
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(sql.LOCK, [participant.pk])
-        participant.refresh_from_db(fields=["time_zone"])
-        trial = lock_trial_shared(participant.trial_id)
-        calendar = calendar_of(participant)
-        interval = collected_by(participant, calendar)
-        if not interval.days.open:
-            raise Frozen(_why_frozen(participant, trial))
-        sources = {key: source_for(key) for key in keys}
-        if changes := [change for change in payload.offsets if interval.covers(change.starts_at)]:
+        participant_state.hold(participant)
+        state = participant_state.read(participant, keys)
+        if not state.interval.days.open:
+            raise Frozen(_why_frozen(participant, state))
+        if changes := [change for change in payload.offsets if state.interval.covers(change.starts_at)]:
             _store_offsets(participant, changes, now, trace)
-            calendar = calendar_of(participant)
-            interval = collected_by(participant, calendar)
-        payload, counts = collection_filter.inside(payload, interval)
-        payload, not_kept = retention_filter.taken(payload, trial.raw_removed_before)
+            state = participant_state.read(participant, keys)
+        payload, counts = collection_filter.inside(payload, state.interval)
+        payload, not_kept = retention_filter.taken(payload, state.raw_removed_before)
         counts += not_kept
         counts.skipped = dict(payload.skipped)
-        dates = set[dt.date]()
-        for batch in payload.samples:
-            series = SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source].pk)
-            written = store_batch(series, batch, now, trace)
-            counts += written.counts
-            prometheus.count(batch.source.provider, written.counts)
-            dates |= rollups.refresh(
-                series,
-                written.touched,
-                calendar,
-                minutes_done=written.minutes_done,
-                implausible=written.implausible,
-            )
-        nights, stored = store_sleep(participant, payload.sleep, sources, now, trace)
+        sources, calendar = state.sources, state.calendar
+        batches = [
+            (SeriesKey(participant.pk, BY_CODE[batch.metric], sources[batch.source]), batch)
+            for batch in payload.samples
+        ]
+        written = store_samples(batches, calendar, now, trace)
+        for batch, stored in zip(payload.samples, written.counts, strict=True):
+            counts += stored
+            prometheus.count(batch.source.provider, stored)
+        nights, stored = store_sleep(participant, payload.sleep, sources, calendar, now, trace)
         counts += stored
         counts += store_exercise(participant, payload.exercise, sources, calendar, now, trace)
         gone, removed = _remove_absent(participant, payload, sources, calendar)
         counts += removed
         read_dates = _fully_read_dates(payload, calendar, now)
-        evaluation.refresh(participant, dates | nights | gone, evidence_dates=read_dates, now=now)
+        evaluation.refresh(participant, written.dates | nights | gone, evidence_dates=read_dates, now=now)
     return counts
 
 
-def _why_frozen(participant: Participant, trial: Trial) -> str:
-    if trial.status == Trial.Status.CLOSED:
-        return f"Trial {trial.code} {collection_filter.CLOSED}."
+def _why_frozen(participant: Participant, state: ParticipantState) -> str:
+    if state.trial_status == Trial.Status.CLOSED:
+        return f"Trial {state.trial_code} {collection_filter.CLOSED}."
     return f"{participant.study_id} has withdrawn: their record does not change any more."
 
 
@@ -121,7 +109,7 @@ def _fully_read_dates(payload: Payload, calendar: LocalCalendar, now: dt.datetim
 
 
 def _remove_absent(
-    participant: Participant, payload: Payload, sources: Mapping[SourceKey, Source], calendar: LocalCalendar
+    participant: Participant, payload: Payload, sources: Mapping[SourceKey, int], calendar: LocalCalendar
 ) -> tuple[set[dt.date], Counts]:
     """Remove what the payload replaces and no longer holds; returns the local dates concerned and the counts."""
     counts, dates = Counts(), set[dt.date]()
@@ -136,19 +124,8 @@ def _remove_absent(
             gone = remove_absent_sleep(participant, replaced.provider, kept, replaced.starts_at, replaced.ends_at)
             counts.sleep_removed += len(gone)
             dates |= gone
-    ids = {key: source.pk for key, source in sources.items()}
-    removed_dates, counts.removed = remove_absent_samples(participant.pk, payload, ids, calendar)
+    removed_dates, counts.removed = remove_absent_samples(participant.pk, payload, sources, calendar)
     return dates | removed_dates, counts
-
-
-def source_for(key: SourceKey) -> Source:
-    """The row of a source, made at its first use."""
-    return Source.objects.get_or_create(
-        provider=key.provider,
-        platform=key.platform,
-        device_model=key.device_model,
-        synthetic=key.synthetic,
-    )[0]
 
 
 def _store_offsets(

@@ -10,6 +10,7 @@ import pytest
 
 from metrics.batch import Counts, SleepRecord, SleepTotals, SourceKey, Stage
 from metrics.models import SleepSession, Source
+from metrics.participant_calendars import calendar_of
 from metrics.writing import sleep as writing_sleep
 from metrics.writing.row_changes import Trace
 from participants.models import Participant
@@ -50,10 +51,10 @@ def keep(
     person: Participant, *records: SleepRecord, now: dt.datetime = NOW, trace: Trace | None = None
 ) -> tuple[set[dt.date], Counts]:
     sources = {
-        key: Source.objects.get_or_create(provider=key.provider, platform=key.platform)[0]
+        key: Source.objects.get_or_create(provider=key.provider, platform=key.platform)[0].pk
         for key in {record.source for record in records}
     }
-    return writing_sleep.store_sleep(person, records, sources, now, trace)
+    return writing_sleep.store_sleep(person, records, sources, calendar_of(person), now, trace)
 
 
 def mains() -> dict[str, bool]:

@@ -21,12 +21,12 @@ from metrics.models import (
 )
 from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_CODE
+from metrics.writing.fresh_rollups import minutes_of
 from metrics.writing.rollups import (
     FROM_MINUTES,
     FROM_SAMPLES,
     SeriesKey,
     bucket_intervals,
-    minutes_of,
     rebuild_days,
     rebuild_from_samples,
     recount,
@@ -107,8 +107,9 @@ def test_times_up_to_six_hours_apart_are_one_interval() -> None:
 def test_minutes_in_memory_say_first_instant_number_sum_lowest_and_highest() -> None:
     time = np.array([0, 1, MINUTE - 1, MINUTE, 3 * MINUTE, 4 * MINUTE - 1])
     found = minutes_of(time, np.array([60.0, 50.0, 70.0, 80.0, 90.0, 91.0]))
-    assert [column.tolist() for column in found] == [
+    assert [column.tolist() for column in found.columns] == [
         [0, MINUTE, 3 * MINUTE],
+        [1, 1, 1],
         [3, 1, 2],
         [180, 80, 181],
         [50, 80, 90],

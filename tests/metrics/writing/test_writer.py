@@ -148,8 +148,9 @@ def test_an_empty_payload_stores_nothing(person: Participant) -> None:
     assert not ParticipantDay.objects.filter(participant=person).exists()
 
 
-def test_a_payload_is_stored_whole_or_not_at_all(person: Participant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing_sql, "FILL_HOURS", "SELECT 1 / 0")
+def test_a_payload_is_stored_whole_or_not_at_all(person: Participant) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE metrics_dayrollup ADD CONSTRAINT none CHECK (n < 0)")
     with pytest.raises(DatabaseError), transaction.atomic():
         store(person, deliver(batch([60, 61]), batch([10], metric="steps", seconds=60)), now=NOW)
     assert values(person) == []
