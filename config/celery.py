@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "send-digests": {"task": "dashboards.send_digests", "schedule": 300.0, "options": {"expires": 290}},
     "send-due": {"task": "dashboards.send_due", "schedule": 60.0, "options": {"expires": 55}},
     "close-loop": {"task": "dashboards.close_loop", "schedule": 60.0, "options": {"expires": 55}},
+    "evaluate-pending": {"task": "metrics.evaluate_pending", "schedule": 5.0, "options": {"expires": 5}},
     "judge-new": {"task": "metrics.judge_new", "schedule": 60.0, "options": {"expires": 55}},
     "seal-audit": {"task": "participants.seal_audit", "schedule": 60.0, "options": {"expires": 55}},
     "resume-invitations": {"task": "participants.resume_invitations", "schedule": 300.0, "options": {"expires": 290}},

@@ -413,6 +413,11 @@ SCHEDULER_LEASE_SECONDS = 2 * HEARTBEAT_SECONDS
 HEARTBEAT_STALE_SECONDS = 6 * HEARTBEAT_SECONDS
 
 # --- Store and exports ---
+# So many participants with new data are evaluated together as soon as they have gathered; fewer within seconds.
+EVALUATION_BATCH = env.int("EVALUATION_BATCH", default=50)
+if not 1 <= EVALUATION_BATCH <= 1000:
+    raise ImproperlyConfigured("EVALUATION_BATCH must lie between 1 and 1000.")
+
 # Chunks older than this are compressed, where the server is TimescaleDB's Community edition.
 COMPRESS_AFTER_DAYS = env.int("COMPRESS_AFTER_DAYS", default=30)
 # Whether the nightly maintenance fits the length of new chunks to the number of participants

@@ -11,6 +11,7 @@ from dashboards.alerts import digests
 from dashboards.alerts import engine as alerts_engine
 from dashboards.messaging import sending
 from dashboards.messaging import services as messaging_services
+from metrics.monitoring import pending
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 @shared_task(name="dashboards.watch", acks_late=True)  # type: ignore[untyped-decorator]
 def watch() -> None:
     """Each minute: update the alerts that differ from what the rules say of their participants."""
+    pending.settle()
     for trial_id, people in alerts_engine.trials_to_watch(timezone.now()).items():
         outcome = alerts_engine.watch(trial_id, timezone.now(), people)
         if outcome and outcome.any:

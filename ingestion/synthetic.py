@@ -20,8 +20,9 @@ from ingestion.providers.base.live import DeviceState
 from ingestion.providers.base.synthetic import SyntheticParticipant, SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
 from metrics.batch import Payload, joined
+from metrics.monitoring import pending
 from metrics.selection.collection_window import collected_of
-from metrics.writing.writer import Counts, SyntheticRefused, store
+from metrics.writing.writer import Counts, SyntheticRefused, write
 from participants.audit import record
 from participants.locks import lock_participant
 from participants.models import Participant, Trial
@@ -127,6 +128,7 @@ def device_pull(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     Raises DeviceBusy where another worker is at it, and what the provider and the writer raise.
     """
     while step := device_step(device_id, now=now, until=until):
+        pending.settle_batch()
         yield step
 
 
@@ -162,7 +164,7 @@ def device_step(device_id: int, *, now: dt.datetime, until: dt.datetime | None =
     device.pulled_from = min(device.pulled_from or since, since)
     device.pulled_until = max(device.pulled_until or until, until)
     device.save(update_fields=["pulled_from", "pulled_until"])
-    counts = store(device.participant, _payload(provider, participant, since, until), now=now)
+    counts = write(device.participant, _payload(provider, participant, since, until), now=now)
     return Step(device_id, since, until, counts)
 
 

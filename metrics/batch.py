@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum, IntEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -263,12 +263,18 @@ class Counts:
     exercise_removed: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        added = Counts()
-        for name in self.__slots__:
-            ours, theirs = getattr(self, name), getattr(other, name)
-            both = dict(Counter(ours) + Counter(theirs)) if isinstance(ours, dict) else ours + theirs
-            setattr(added, name, both)
+        added = replace(self, rejected=dict(self.rejected), skipped=dict(self.skipped))
+        added += other
         return added
+
+    def __iadd__(self, other: Counts) -> Self:
+        """Add in place: most of a payload's counts are zero."""
+        for name in self.__slots__:
+            if theirs := getattr(other, name):
+                ours = getattr(self, name)
+                both = dict(Counter(ours) + Counter(theirs)) if isinstance(theirs, dict) else ours + theirs
+                setattr(self, name, both)
+        return self
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

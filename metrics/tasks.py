@@ -11,7 +11,7 @@ from metrics.corrections import data_deletion, data_moves, removal_requests
 from metrics.exports import deletion, runner
 from metrics.maintenance import data_check, routine
 from metrics.models import DataMove, Recompute, Removal, SourceDeletion
-from metrics.monitoring import due, evaluation
+from metrics.monitoring import due, evaluation, pending
 from metrics.reevaluation import recompute as reevaluation_recompute
 from participants.models import Participant
 
@@ -32,6 +32,12 @@ def evaluate_new() -> None:
     """Each minute: whoever has no status summary yet gets one, and those whose time has come are evaluated."""
     evaluate(list(due.new().values_list("pk", flat=True)[:CHUNK]))
     _fan_out(due.by_the_clock(timezone.now()))
+
+
+@shared_task(name="metrics.evaluate_pending", acks_late=True)  # type: ignore[untyped-decorator]
+def evaluate_pending() -> None:
+    """Every few seconds: evaluate the days that payloads have marked."""
+    pending.settle()
 
 
 @shared_task(name="metrics.judge_people", acks_late=True)  # type: ignore[untyped-decorator]

@@ -81,6 +81,8 @@ def _settings_of_tests() -> Iterator[None]:
         # No Redis, whatever runs on this machine: tests that are about one start it.
         REDIS_URL=broker.NOBODY,
         CACHES={**settings.CACHES, "shared": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        # Evaluated after each payload, so that a test sees what follows from it.
+        EVALUATION_BATCH=1,
         # Each test's chain is its own, and rolled back: tests that are about the head outside name a file.
         AUDIT_HEAD="",
         # A hash that costs nothing: each test makes its own users.

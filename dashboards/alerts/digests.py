@@ -31,7 +31,7 @@ from dashboards.ui import gap_labels
 from dashboards.ui.formatting import clock
 from dashboards.ui.status_labels import BADGES, CAUSES
 from metrics.models import Cause, ParticipantStatusSummary
-from metrics.monitoring import status
+from metrics.monitoring import pending, status
 from metrics.monitoring.status import ATTENTION, AttentionStatus
 from participants.models import Membership, Participant, Trial
 
@@ -128,6 +128,7 @@ class Content:
 def message(digest: Digest, now: dt.datetime) -> EmailMultiAlternatives:
     """The e-mail, as text and as HTML."""
     member = Membership.objects.select_related("trial", "site", "user").get(pk=digest.membership_id)
+    pending.settle(Participant.objects.filter(trial=member.trial))
     digest_content = content(member, digest.on, now)
     code = member.trial.code
     shown = {

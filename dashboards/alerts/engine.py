@@ -26,6 +26,7 @@ from django.db.models import Case, F, QuerySet, SmallIntegerField, Value, When
 from dashboards.alerts.differences import WATCHED, Difference, differences, watched, with_rules
 from dashboards.models import Alert, AlertEvent
 from metrics.models import Access, Exclusion, ParticipantStatusSummary
+from metrics.monitoring import pending
 from participants.models import Participant, Trial
 
 Rule, What, Resolution = Alert.Rule, AlertEvent.What, Alert.Resolution
@@ -64,6 +65,7 @@ def watch(trial_id: int, now: dt.datetime, people: Collection[int] | None = None
 
     The trial's row is the lock: a second pass would find nothing to do, so it does not wait. `people`: only theirs.
     """
+    pending.settle(Participant.objects.filter(trial=trial_id), now=now)
     with transaction.atomic():
         locked = Trial.objects.select_for_update(no_key=True, skip_locked=True)
         trial = locked.filter(pk=trial_id).first()

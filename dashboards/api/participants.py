@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dashboards.api import participant_serializers as shapes
+from metrics.monitoring import pending
 from metrics.monitoring.status import AttentionStatus, conditions, with_attention_status
 from participants import services
 from participants.api.base.exceptions import BadParameters, conflicts
@@ -37,6 +38,7 @@ class ParticipantSet(ResourceSet):
     def list(self, request: Request, code: str) -> Response:
         params = shapes.ParticipantParameters.read(request)
         _, people = self.trial_participants(code)
+        pending.settle(people)
         matching = with_attention_status(people, now := timezone.now()).select_related(
             "trial", "site", "status_summary"
         )
@@ -53,6 +55,7 @@ class ParticipantSet(ResourceSet):
 
     def _told(self, participant: Participant, **extra: Any) -> Response:
         """Response with a participant and their status now."""
+        pending.settle([participant.pk])
         people = with_attention_status(Participant.objects.filter(pk=participant.pk), timezone.now())
         participant = people.select_related("trial", "site", "status_summary").prefetch_related("pauses").get()
         return Response(Shown(participant).data, **extra)

@@ -21,6 +21,7 @@ from dashboards.messaging import templates as messaging_templates
 from dashboards.messaging.recipients import Recipient
 from dashboards.models import Alert, MessageTemplate, Outreach
 from metrics.models import ParticipantStatusSummary
+from metrics.monitoring import pending
 from participants.audit import record
 from participants.locks import locked_participant
 from participants.models import Participant, User
@@ -155,6 +156,7 @@ def call_store(
 
 def outreach_close_loop(now: dt.datetime) -> int:
     """Note for e-mails sent and calls whether newer data have arrived since. One statement; returns how many rows."""
+    pending.settle()
     summary = ParticipantStatusSummary.objects.filter(participant=OuterRef("participant"))
     newer = Q(newest_before=None) | Q(newest_before__lt=F("newest"))
     waiting = (

@@ -13,8 +13,9 @@ from dashboards.alerts import listing
 from dashboards.trial_overview import open_alerts as open_alerts_of
 from dashboards.trial_overview import rows as trial_overview_rows
 from dashboards.ui import formatting
+from metrics.monitoring import pending
 from metrics.monitoring.status import Summary
-from participants.models import Trial
+from participants.models import Participant, Trial
 
 register = template.Library()
 
@@ -66,6 +67,12 @@ def day_of(trial: Trial, today: dt.date) -> str:
 def open_alerts(context: dict[str, Any], trial: Trial) -> int:
     """The number beside "Alerts": see open_alerts.open_count."""
     return open_alerts_of.open_count(trial, context["request"].user, context.get("now"))
+
+
+@register.simple_tag(takes_context=True)
+def evaluating(context: dict[str, Any], trial: Trial) -> int:
+    """Number of the trial's participants, of those whom the user sees, whose newest data are not evaluated yet."""
+    return pending.waiting(Participant.objects.visible_to(context["request"].user).filter(trial=trial))
 
 
 @register.simple_tag

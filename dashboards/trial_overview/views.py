@@ -23,7 +23,7 @@ from dashboards.ui.formatting import NO_BREAK, hours_minutes, refresh_minute
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
 from dashboards.ui.status_labels import BADGES
-from metrics.monitoring import status
+from metrics.monitoring import pending, status
 from metrics.monitoring.status import AttentionStatus, Summary
 from participants.audit import record
 from participants.compiled_sql import Query, run_together
@@ -144,6 +144,7 @@ def trial_detail(request: Request, code: str) -> HttpResponseBase:
     user: User = request.user
     filters, now = trial_overview_filters.parse_filters(query_params(request)), timezone.now()
     if downloads.form(request):
+        pending.settle(Participant.objects.visible_to(user).filter(trial=trial))
         return downloads.response(request, trial, table_download.table(trial, user, filters, now))
     seen = query_params(request).get("seen")
     everybody = People.of(Participant.objects.visible_to(user).filter(trial=trial))

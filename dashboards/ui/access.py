@@ -18,6 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
+from metrics.monitoring import pending
 from participants.accounts import services as accounts_services
 from participants.compiled_sql import compiled
 from participants.conditions_sql import IDS, TEXT, AnyOf
@@ -52,7 +53,8 @@ def signed_in(view: View) -> View:
 def visible_participant(
     request: HttpRequest, code: str, study_id: str, *, among: QuerySet[Participant] | None = None
 ) -> Participant:
-    """The participant if the signed-in person may see them; else 404, as if there were no such participant.
+    """The participant if the signed-in person may see them; else 404, as if there were no such participant. Their new
+    data are evaluated by then.
 
     `among`: with what is read of them besides; else their trial and their site are.
     """
@@ -64,6 +66,7 @@ def visible_participant(
     people: Any = Participant.objects.select_related("trial", "site") if among is None else among
     visible = people.visible_to(request.user).with_study_id(study_id)
     participant: Participant = get_object_or_404(visible, trial__code=code)
+    pending.settle([participant.pk])
     return participant
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from ingestion import synthetic
 from ingestion.providers.base.synthetic import SyntheticProvider
 from ingestion.providers.registry import SYNTHETIC_PROVIDERS
+from metrics.monitoring import pending
 from participants.models import Membership, Participant, Site, Trial, User
 from participants.services import (
     EnrolmentError,
@@ -206,6 +207,7 @@ def demo_feed(trial: Trial, *, now: dt.datetime) -> Generator[DemoProgress]:
             yield DemoProgress(turn, study_id, step)
             if step is not None:
                 again.append((device_id, study_id))
+        pending.settle(Participant.objects.filter(trial=trial))
         waiting = again
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.db.models import QuerySet
 
 from ingestion.models import ImportFile
 from ingestion.providers.base.files import Clock
+from participants.models import time_zones
 
 # Assumptions of an import, which no file states: kept with it as text for people, and read here by programs.
 ZONES = "time zones"  # "Europe/Amsterdam, why" -> study ids
@@ -95,3 +97,10 @@ def zones_in(assumptions: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         zone, _, why = str(text).partition(", ")
         zones.update(dict.fromkeys(study_ids, (zone, why)))
     return zones
+
+
+def zone_named(name: str) -> zoneinfo.ZoneInfo:
+    """Time zone of an IANA name. Raises ValueError, fit to show."""
+    if name not in time_zones():
+        raise ValueError(f"{name} is not an IANA time zone. Example: Europe/Amsterdam.")
+    return zoneinfo.ZoneInfo(name)

@@ -7,7 +7,6 @@ what was stored; the next run reads it again and changes nothing of that. docs/i
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,12 +35,13 @@ from ingestion.providers.base.files import (
 )
 from metrics.batch import Payload
 from metrics.corrections.row_restore import hold_data
+from metrics.monitoring import pending
 from metrics.selection.collection_window import collected_of
 from metrics.writing.collection_filter import inside, size
 from metrics.writing.row_changes import Trace
-from metrics.writing.writer import Counts, Frozen, store
+from metrics.writing.writer import Counts, Frozen, write
 from participants import audit
-from participants.models import Participant, Trial, time_zones
+from participants.models import Participant, Trial
 
 NOT_RECOGNISED = "not recognised"
 TAKEN_OVER = "another run has begun with it meanwhile and goes on"
@@ -90,6 +90,7 @@ class Import:
             return self._failed(file, str(refusal), refusal.sha256)
         finally:
             done.finish()
+            pending.settle(Participant.objects.filter(trial=self.trial))
 
     def _sharing_clocks(self, inbox: Inbox, files: list[Offered]) -> Iterator[Sibling]:
         """Files of the run that share a clock with others. Nothing is opened that would not be read."""
@@ -224,14 +225,14 @@ class Import:
         """Raises Frozen, and TakenOver: then nothing of it is stored."""
         with transaction.atomic():
             if record is None:
-                return store(participant, payload)
+                return write(participant, payload)
             if record.read_before:
                 hold_data(participant.pk)
                 payload, known = provenance.not_yet_stored(record, participant, payload)
             else:
                 known = Counts()
             trace = Trace()
-            counts = store(participant, payload, trace=trace)
+            counts = write(participant, payload, trace=trace)
             import_records.hold(record, assumed=self._assumed(job))
             provenance.keep(record, participant, trace)
         return counts + known
@@ -290,10 +291,3 @@ def _close(record: ImportFile, report: Report) -> None:
             audit.record("import.finish", trial=record.trial, thing=f"import:{record.pk}", new=new)
     except import_records.TakenOver:
         report.result, report.message = Result.KNOWN, TAKEN_OVER
-
-
-def zone_named(name: str) -> zoneinfo.ZoneInfo:
-    """Time zone of an IANA name. Raises ValueError, fit to show."""
-    if name not in time_zones():
-        raise ValueError(f"{name} is not an IANA time zone. Example: Europe/Amsterdam.")
-    return zoneinfo.ZoneInfo(name)

@@ -21,7 +21,8 @@ from ingestion.sync.restatements import Check
 from ingestion.sync.run_state import RunState
 from metrics.batch import Counts, Payload, Replaced, Sessions, joined
 from metrics.local_time import LocalCalendar
-from metrics.writing.writer import Frozen, store
+from metrics.monitoring import pending
+from metrics.writing.writer import Frozen, write
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def store_answers(state: RunState, reads: list[Read], checks: list[Check]) -> No
         counts = _store_reads(state, kept) if kept else Counts()
         state.settle(check.window for check in checked)
         state.outcome.windows += len(checked)
+    pending.settle_batch()
     state.outcome.counts += counts
     _count_left_out(state, kept)
     reads.clear()
@@ -69,7 +71,7 @@ def _store_reads(state: RunState, reads: list[Read]) -> Counts:
         [(*part, pulled.offsets) for read in reads for part, pulled in read.answers if pulled.offsets],
         newest=state.connection.last_data_at,
     )
-    counts = store(participant, payload)
+    counts = write(participant, payload)
     windows = [window for read in reads for window in read.windows]
     state.settle(windows)
     state.outcome.windows += len(windows)

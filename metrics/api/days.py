@@ -10,9 +10,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from metrics.api.records import Choices, OfDates, OfPeople, RecordSet, on_dates
 from metrics.models import Access, Cause, DayStatus, DayStatusHistory, Exclusion, Gap, ParticipantDay
+from metrics.monitoring import pending
 from metrics.monitoring import status as monitoring_status
 from metrics.reading.summaries import unmeasured
 from metrics.selection.collection_window import collected
@@ -139,6 +142,14 @@ class StatusSummarySerializer(serializers.Serializer[Any]):
         return monitoring_status.AttentionStatus(person.attention_status).name.lower()
 
 
+class EvaluatedRecordSet(RecordSet):
+    """Records that evaluations write: what was marked is evaluated first."""
+
+    def list(self, request: Request, code: str) -> Response:
+        pending.settle(Participant.objects.visible_to(self.user).filter(trial=self.trial(code)))
+        return super().list(request, code)
+
+
 class DayParameters(OfDates):
     status = Choices(child=serializers.ChoiceField(list(STATUSES)), required=False)
 
@@ -180,7 +191,7 @@ def _of_status(days: QuerySet[Any], parameters: dict[str, Any]) -> QuerySet[Any]
         operation_id="participant_days", tags=["days"], summary="Participant-days", parameters=[DayParameters]
     )
 )
-class ParticipantDaySet(RecordSet):
+class ParticipantDaySet(EvaluatedRecordSet):
     """The status of local days as it stands, by participant and date: worn minutes, coverage, status and reason."""
 
     serializer_class = ParticipantDaySerializer
@@ -203,7 +214,7 @@ class ParticipantDaySet(RecordSet):
         parameters=[DayStatusHistoryParameters],
     )
 )
-class DayStatusHistorySet(RecordSet):
+class DayStatusHistorySet(EvaluatedRecordSet):
     """Day status as it became known, by participant, date and time; or what was known at an instant (`as_of`)."""
 
     serializer_class = DayStatusHistorySerializer
@@ -230,7 +241,7 @@ class DayStatusHistorySet(RecordSet):
 @extend_schema_view(
     list=extend_schema(operation_id="gaps", tags=["days"], summary="Gaps and their causes", parameters=[GapParameters])
 )
-class GapSet(RecordSet):
+class GapSet(EvaluatedRecordSet):
     """Missing intervals of monitored days, by participant and start: why data are missing, and the evidence."""
 
     serializer_class = GapSerializer
@@ -257,7 +268,7 @@ class GapSet(RecordSet):
         parameters=[StatusSummaryParameters],
     )
 )
-class StatusSummarySet(RecordSet):
+class StatusSummarySet(EvaluatedRecordSet):
     """Status summaries of participants now: attention status, adherence, newest data, what is missing and why."""
 
     serializer_class = StatusSummarySerializer

@@ -26,6 +26,8 @@ from metrics.exports.formats import WRITERS
 from metrics.exports.partial_file import PartialFile
 from metrics.exports.plan import Part, Plan, plan
 from metrics.models import Export, ExportFile
+from metrics.monitoring import pending
+from participants.models import Participant
 from participants.s3 import StoreFault
 
 log = logging.getLogger(__name__)
@@ -131,6 +133,7 @@ def _claim(pk: int, claim: uuid.UUID) -> bool:
 
 def _write(export: Export, claim: uuid.UUID) -> None:
     store.begin(export)
+    pending.settle(Participant.objects.filter(trial=export.trial))
     with snapshot() as (alias, as_of):
         progress = ProgressReporter(export, claim)
         if export.format == Export.Format.DAILY:

@@ -19,6 +19,7 @@ from metrics.models.monitoring import (
     Gap,
     ParticipantDay,
     ParticipantStatusSummary,
+    PendingEvaluation,
     Recompute,
 )
 from metrics.models.removals import Removal
@@ -47,6 +48,7 @@ __all__ = [
     "OffsetPeriod",
     "ParticipantDay",
     "ParticipantStatusSummary",
+    "PendingEvaluation",
     "Recompute",
     "Removal",
     "Revision",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from metrics.models import attention
@@ -153,6 +154,22 @@ class ParticipantStatusSummary(models.Model):
 
     def __str__(self) -> str:
         return f"status of {self.participant_id}"
+
+
+class PendingEvaluation(models.Model):
+    """Days of a participant that are to be evaluated: marked in the transaction that changed what they are made of.
+
+    `dates`: local dates whose data changed; `evidence_dates`: those of which only the evidence may have. While there is
+    a row, the participant's days, gaps and status summary are those of before (metrics.monitoring.pending).
+    """
+
+    participant = models.OneToOneField(Participant, models.CASCADE, primary_key=True, related_name="+")
+    dates = ArrayField(models.DateField(), default=list)
+    evidence_dates = ArrayField(models.DateField(), default=list)
+    marked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.participant_id} {len(self.dates)} days"
 
 
 class DataCheck(models.Model):

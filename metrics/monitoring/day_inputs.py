@@ -24,6 +24,7 @@ from metrics.monitoring.gaps import Neighbours
 from metrics.registry import BY_CODE, BY_ID, HEART_RATE, METRICS, STEPS, Kind
 from metrics.selection.night_source_choice import asleep_on
 from metrics.selection.source_choice import counting, place
+from metrics.storage.array_text import with_array_texts
 from participants.models import Protocol
 
 # Above every metric's id.
@@ -203,6 +204,7 @@ def read(days: Sequence[Day]) -> None:
         "high": instant(max(span.ends_at for _, _, span in spans)),
     }
     with connection.cursor() as cursor:
+        parameters = with_array_texts(parameters)
         cursor.execute(sql.DAY_FACTS, parameters)
         for n, nights, series, newest, heard_at in cursor.fetchall():
             day = days[n]
@@ -272,7 +274,7 @@ def neighbours(intervals: Sequence[tuple[Day, dt.datetime, dt.datetime]]) -> lis
         "metrics": INTRADAY,
     }
     with connection.cursor() as cursor:
-        cursor.execute(sql.NEIGHBOURS, parameters)
+        cursor.execute(sql.NEIGHBOURS, with_array_texts(parameters))
         for n, metric, samples, zeros, total in cursor.fetchall():
             if metric != STEPS.id:
                 measured[n] = Neighbours(True, measured[n].step_minutes, measured[n].zero_minutes, measured[n].steps)

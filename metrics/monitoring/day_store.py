@@ -14,6 +14,7 @@ from metrics.models import DayStatus, Exclusion
 from metrics.monitoring import sql
 from metrics.monitoring.day_inputs import Day, arrays
 from metrics.monitoring.gaps import Piece
+from metrics.storage.array_text import array_text, with_array_texts
 
 MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -59,7 +60,7 @@ def write(
         stored: dict[int, tuple[Any, ...]] = {}
         old_gaps: dict[int, list[tuple[Any, ...]]] = {}
         if days:
-            cursor.execute(sql.STORED_DAYS, arrays(days))
+            cursor.execute(sql.STORED_DAYS, with_array_texts(arrays(days)))
             for n, *row, gaps in cursor.fetchall():
                 old_gaps[n] = _gaps(gaps)
                 if row[0] is not None:
@@ -156,7 +157,7 @@ def _write_history(cursor: Any, rows: Sequence[tuple[Any, ...]], why: str) -> No
 
 
 def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    return {name: array_text(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 def _write_gaps(
@@ -198,7 +199,7 @@ def _remove(cursor: Any, gone: Collection[tuple[int, dt.date]], now: dt.datetime
     """Rows of days that are none any more: without data and outside the monitoring. The history says so."""
     keys = sorted(gone)
     parameters = {"n": list(range(len(keys))), "people": [k[0] for k in keys], "dates": [k[1] for k in keys]}
-    cursor.execute(sql.STORED_DAYS, parameters)
+    cursor.execute(sql.STORED_DAYS, with_array_texts(parameters))
     stored = cursor.fetchall()
     if ids := [gap[0] for row in stored for gap in _gaps(row[-1])]:
         cursor.execute(sql.REMOVE_GAPS, {"ids": ids})

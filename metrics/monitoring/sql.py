@@ -16,6 +16,34 @@ from participants.sql import PARTICIPANT_LOCK
 # Ascending ids, so that two who lock several people never wait for each other.
 LOCK_ALL = f"SELECT pg_advisory_xact_lock({PARTICIPANT_LOCK}, id) FROM unnest(%(people)s::int4[]) AS id"
 
+# Those of them whom nobody else works on: what is locked is left out, and nobody waits.
+TRY_LOCK_ALL = f"""
+SELECT id FROM unnest(%(people)s::int4[]) AS id WHERE pg_try_advisory_xact_lock({PARTICIPANT_LOCK}, id)
+"""
+
+# Days that are to be evaluated, added to those marked already. An answer of the source is news of a day that is not
+# settled, or has a gap for which it was not asked after it was over; of others it brought nothing.
+MARK = """
+WITH answered AS (
+    SELECT array_agg(u.date) AS dates FROM unnest(%(evidence_dates)s::date[]) AS u(date)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM metrics_participantday d
+        WHERE d.participant_id = %(participant)s AND d.date = u.date AND d.status <> 'p' AND NOT EXISTS (
+            SELECT 1 FROM metrics_gap g
+            WHERE g.participant_id = d.participant_id AND g.date = d.date AND g.cause = ANY(%(unanswered)s)))
+)
+INSERT INTO metrics_pendingevaluation AS p (participant_id, dates, evidence_dates, marked_at)
+SELECT %(participant)s, %(dates)s::date[], coalesce(a.dates, '{}'), %(now)s
+FROM answered a WHERE a.dates IS NOT NULL OR %(dates)s::date[] <> '{}'
+ON CONFLICT (participant_id) DO UPDATE SET
+    dates = ARRAY(SELECT DISTINCT unnest(p.dates || EXCLUDED.dates)),
+    evidence_dates = ARRAY(SELECT DISTINCT unnest(p.evidence_dates || EXCLUDED.evidence_dates))
+"""
+TAKE_MARKS = """
+DELETE FROM metrics_pendingevaluation WHERE participant_id = ANY(%(people)s)
+RETURNING participant_id, dates, evidence_dates
+"""
+
 # Who is evaluated, by what, and how all their days stand. Codes and numbers are one a day that has a row, by date.
 PEOPLE = """
 SELECT p.id, p.trial_id, p.status, p.time_zone, p.monitoring_starts_on, p.withdrawn_on,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from metrics.batch import Times, Values, instant
 from metrics.local_time import EPOCH, LocalCalendar
+from metrics.storage.array_text import array_text
 from metrics.writing import sql
 from metrics.writing.rollups import HOUR, MINUTE, SeriesKey
 from metrics.writing.stored_rows import Stored
@@ -92,7 +93,7 @@ class Grown:
 
 def write(cursor: Any, grown: Sequence[Grown], calendar: LocalCalendar) -> None:
     """Bring hours and days of these series of one participant up to date. One statement, or none."""
-    parameters: dict[str, Any] = defaultdict(list)
+    parameters: dict[str, list[float]] = defaultdict(list)
     bounds: list[int] = []
     for part in grown:
         _add_hours(parameters, bounds, part)
@@ -101,47 +102,52 @@ def write(cursor: Any, grown: Sequence[Grown], calendar: LocalCalendar) -> None:
     parts += [sql.NEW_DAYS] if parameters["day_n"] else []
     parts += [statement for name, statement in sql.GROWN.items() if parameters[f"{name}_metrics"]]
     if parts:
-        parameters["participant"] = grown[0].series.participant
+        written: dict[str, Any] = {name: array_text(numbers) for name, numbers in parameters.items()}
+        written["participant"] = grown[0].series.participant
         if bounds:
-            parameters |= {"low": instant(min(bounds)), "high": instant(max(bounds))}
-        cursor.execute(sql.together(parts), parameters)
+            written |= {"low": instant(min(bounds)), "high": instant(max(bounds))}
+        cursor.execute(sql.together(parts), written)
 
 
-def _add_hours(parameters: dict[str, Any], bounds: list[int], part: Grown) -> None:
+def _add_hours(parameters: dict[str, list[float]], bounds: list[int], part: Grown) -> None:
     hours = np.unique(part.time // HOUR)
-    known = np.isin(hours, list(part.stored.hours))
+    known = _among(hours, part.stored.hours)
     hour_of = part.parts.key // HOUR
-    chosen = np.isin(hour_of, hours[~known])
-    fresh = part.parts.where(chosen).by(hour_of[chosen])
+    fresh = _of(part.parts, hour_of, hours[~known])
     _add_values(parameters, "hour", part.series, fresh)
-    parameters["hour_buckets"] += [instant(int(hour) * HOUR) for hour in fresh.key]
+    parameters["hour_buckets"] += fresh.key.tolist()
     name = "minute_hours" if part.series.metric.subminute else "sample_hours"
     for low, high in _runs(hours[known]):
         _add_key(parameters, name, part.series)
-        parameters[f"{name}_lows"].append(instant(low * HOUR))
-        parameters[f"{name}_highs"].append(instant(high * HOUR))
+        parameters[f"{name}_lows"].append(low * HOUR)
+        parameters[f"{name}_highs"].append(high * HOUR)
         bounds += (low * HOUR, high * HOUR)
 
 
-def _add_days(parameters: dict[str, Any], bounds: list[int], part: Grown, calendar: LocalCalendar) -> None:
+def _add_days(parameters: dict[str, list[float]], bounds: list[int], part: Grown, calendar: LocalCalendar) -> None:
     days = np.unique(part.dates)
-    known = np.isin(days, list(part.stored.days))
+    known = _among(days, part.stored.days)
     date_of = calendar.dates(part.parts.key)
-    chosen = np.isin(date_of, days[~known])
-    fresh = part.parts.where(chosen).by(date_of[chosen])
+    fresh = _of(part.parts, date_of, days[~known])
     _add_values(parameters, "day", part.series, fresh)
-    parameters["day_dates"] += [_date(day) for day in fresh.key]
+    parameters["day_dates"] += fresh.key.tolist()
     parameters["day_minutes"] += fresh.minutes.tolist()
     name = "minute_days" if part.series.metric.subminute else "sample_days"
     for span in calendar.spans(_date(day) for day in days[known]):
         _add_key(parameters, name, part.series)
-        parameters[f"{name}_dates"].append(span.date)
-        parameters[f"{name}_lows"].append(instant(span.starts_at))
-        parameters[f"{name}_highs"].append(instant(span.ends_at))
+        parameters[f"{name}_dates"].append((span.date - EPOCH).days)
+        parameters[f"{name}_lows"].append(span.starts_at)
+        parameters[f"{name}_highs"].append(span.ends_at)
         bounds += (span.starts_at, span.ends_at)
 
 
-def _add_values(parameters: dict[str, Any], name: str, series: SeriesKey, buckets: Buckets) -> None:
+def _of(parts: Buckets, key: NDArray[np.int64], keys: NDArray[np.int64]) -> Buckets:
+    """The larger buckets with these keys; `key`: that of each part."""
+    chosen = np.isin(key, keys)
+    return (parts if chosen.all() else parts.where(chosen)).by(key if chosen.all() else key[chosen])
+
+
+def _add_values(parameters: dict[str, list[float]], name: str, series: SeriesKey, buckets: Buckets) -> None:
     parameters[f"{name}_metrics"] += [series.metric.id] * len(buckets.key)
     parameters[f"{name}_sources"] += [series.source] * len(buckets.key)
     parameters[f"{name}_n"] += buckets.n.tolist()
@@ -150,9 +156,14 @@ def _add_values(parameters: dict[str, Any], name: str, series: SeriesKey, bucket
     parameters[f"{name}_highs"] += buckets.high.tolist()
 
 
-def _add_key(parameters: dict[str, Any], name: str, series: SeriesKey) -> None:
+def _add_key(parameters: dict[str, list[float]], name: str, series: SeriesKey) -> None:
     parameters[f"{name}_metrics"].append(series.metric.id)
     parameters[f"{name}_sources"].append(series.source)
+
+
+def _among(numbers: NDArray[np.int64], some: frozenset[int]) -> NDArray[np.bool_]:
+    """Mask of the numbers that are among some."""
+    return np.fromiter((number in some for number in numbers.tolist()), dtype=bool, count=len(numbers))
 
 
 def _runs(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from metrics.batch import SourceKey
 from metrics.local_time import LocalCalendar
 from metrics.models import Source
 from metrics.selection.collection_window import Collected, collected_within
+from metrics.storage.array_text import with_array_texts
 from metrics.writing import sql
 from participants.collection_interval import days_of_row
 from participants.models import Participant
@@ -50,13 +51,15 @@ def read(participant: Participant, sources: Collection[SourceKey]) -> Participan
     with connection.cursor() as cursor:
         cursor.execute(
             sql.STATE,
-            {
-                "participant": participant.pk,
-                "providers": [key.provider for key in keys],
-                "platforms": [key.platform for key in keys],
-                "models": [key.device_model for key in keys],
-                "synthetic": [key.synthetic for key in keys],
-            },
+            with_array_texts(
+                {
+                    "participant": participant.pk,
+                    "providers": [key.provider for key in keys],
+                    "platforms": [key.platform for key in keys],
+                    "models": [key.device_model for key in keys],
+                    "synthetic": [key.synthetic for key in keys],
+                }
+            ),
         )
         row = cursor.fetchone()
     if row is None:

@@ -196,6 +196,8 @@ def _remove_minutes(cursor: Any, part: _Columns, before: Times) -> None:
 
 def _touched_minutes(part: Grown) -> Buckets:
     """The minute buckets in which something changed."""
+    if not len(part.stored.rows.time):
+        return part.parts
     return part.parts.where(np.isin(part.parts.key // rollups.MINUTE, part.time // rollups.MINUTE))
 
 

@@ -40,14 +40,22 @@ FROM participants_participant p JOIN participants_trial t ON t.id = p.trial_id
 WHERE p.id = %(participant)s
 """
 
+# Instants come as microseconds since 1970 where they are many.
+_INSTANT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
+
 # What is stored of some series, a row each, all null where nothing is: the samples of its spans, as 20 bytes each
 # (time, value, length or -1, all as they go over the wire); and of the buckets from `hour` and `date` on which there
 # are: hours since 1970, days since 1970, and days with values that do not count. The bounds of all let the planner skip
 # chunks; OFFSET 0 keeps the look-up by span.
-STORED = """
+STORED = (
+    """
 WITH span AS MATERIALIZED (
-    SELECT * FROM unnest(%(span_n)s::int4[], %(span_lows)s::timestamptz[], %(span_highs)s::timestamptz[])
-        AS span(n, low, high)
+    SELECT n, """
+    + _INSTANT.format("low")
+    + " AS low, "
+    + _INSTANT.format("high")
+    + """ AS high
+    FROM unnest(%(span_n)s::int4[], %(span_lows)s::int8[], %(span_highs)s::int8[]) AS span(n, low, high)
 )
 SELECT series.n,
     (SELECT string_agg(timestamptz_send(m.time) || float8send(m.value) || int4send(coalesce(m.seconds, -1)), ''::bytea)
@@ -67,10 +75,13 @@ SELECT series.n,
     (SELECT array_agg(d.date - DATE '1970-01-01') FROM metrics_implausiblecount d
     WHERE d.participant_id = %(participant)s AND d.metric_id = series.metric AND d.source_id = series.source
         AND d.date BETWEEN series.first AND series.last)
-FROM unnest(%(n)s::int4[], %(metrics)s::int2[], %(sources)s::int2[], %(lows)s::timestamptz[],
-    %(highs)s::timestamptz[], %(firsts)s::date[], %(lasts)s::date[])
-    AS series(n, metric, source, low, high, first, last)
+FROM (SELECT n, metric, source, timestamptz 'epoch' + low * interval '1 hour' AS low,
+        timestamptz 'epoch' + high * interval '1 hour' AS high, DATE '1970-01-01' + first AS first,
+        DATE '1970-01-01' + last AS last
+    FROM unnest(%(n)s::int4[], %(metrics)s::int2[], %(sources)s::int2[], %(lows)s::int4[], %(highs)s::int4[],
+        %(firsts)s::int4[], %(lasts)s::int4[]) AS v(n, metric, source, low, high, first, last)) AS series
 """
+)
 
 COPY_SAMPLES = "COPY metrics_measurement (participant_id, metric_id, source_id, time, value) FROM STDIN (FORMAT BINARY)"
 COPY_INTERVALS = (
@@ -226,17 +237,21 @@ GROUP BY span.date
 
 # The rollups of rows that are new, as parts of one statement (fresh_rollups.py). Buckets that were empty come as
 # values; the others are made anew of what is beneath them: hours of intervals, days of the spans of local days.
+# Arrays come as text, hours and days as numbers since 1970, instants in microseconds.
 NEW_HOURS = """
 INSERT INTO metrics_hourrollup (participant_id, metric_id, source_id, bucket, n, total, low, high)
-SELECT %(participant)s, u.* FROM unnest(%(hour_metrics)s::int2[], %(hour_sources)s::int2[],
-    %(hour_buckets)s::timestamptz[], %(hour_n)s::int4[], %(hour_totals)s::float8[], %(hour_lows)s::float8[],
-    %(hour_highs)s::float8[]) AS u
+SELECT %(participant)s, u.metric, u.source, timestamptz 'epoch' + u.hour * interval '1 hour', u.n, u.total,
+    u.low, u.high
+FROM unnest(%(hour_metrics)s::int2[], %(hour_sources)s::int2[], %(hour_buckets)s::int4[], %(hour_n)s::int4[],
+    %(hour_totals)s::float8[], %(hour_lows)s::float8[], %(hour_highs)s::float8[])
+    AS u(metric, source, hour, n, total, low, high)
 """
 NEW_DAYS = """
 INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
-SELECT %(participant)s, u.* FROM unnest(%(day_metrics)s::int2[], %(day_sources)s::int2[], %(day_dates)s::date[],
-    %(day_minutes)s::int2[], %(day_n)s::int4[], %(day_totals)s::float8[], %(day_lows)s::float8[],
-    %(day_highs)s::float8[]) AS u
+SELECT %(participant)s, u.metric, u.source, DATE '1970-01-01' + u.day, u.minutes, u.n, u.total, u.low, u.high
+FROM unnest(%(day_metrics)s::int2[], %(day_sources)s::int2[], %(day_dates)s::int4[], %(day_minutes)s::int2[],
+    %(day_n)s::int4[], %(day_totals)s::float8[], %(day_lows)s::float8[], %(day_highs)s::float8[])
+    AS u(metric, source, day, minutes, n, total, low, high)
 """
 _ANEW = """
 ON CONFLICT (participant_id, metric_id, source_id, {key}) DO UPDATE SET {extra}n = EXCLUDED.n, total = EXCLUDED.total,
@@ -245,8 +260,9 @@ ON CONFLICT (participant_id, metric_id, source_id, {key}) DO UPDATE SET {extra}n
 _GROWN_HOURS = """
 INSERT INTO metrics_hourrollup (participant_id, metric_id, source_id, bucket, n, total, low, high)
 SELECT %(participant)s, u.metric, u.source, m.*
-FROM unnest(%({name}_metrics)s::int2[], %({name}_sources)s::int2[], %({name}_lows)s::timestamptz[],
-    %({name}_highs)s::timestamptz[]) AS u(metric, source, low, high)
+FROM (SELECT metric, source, {low} AS low, {high} AS high
+    FROM unnest(%({name}_metrics)s::int2[], %({name}_sources)s::int2[], %({name}_lows)s::int8[],
+        %({name}_highs)s::int8[]) AS v(metric, source, low, high)) AS u
 CROSS JOIN LATERAL (
     SELECT date_bin('1 hour', m.{time}, 'epoch'), {aggregates}
     FROM {table} m
@@ -257,8 +273,9 @@ CROSS JOIN LATERAL (
 _GROWN_DAYS = """
 INSERT INTO metrics_dayrollup (participant_id, metric_id, source_id, date, minutes, n, total, low, high)
 SELECT %(participant)s, span.metric, span.source, span.date, {minutes}, {aggregates}
-FROM unnest(%({name}_metrics)s::int2[], %({name}_sources)s::int2[], %({name}_dates)s::date[],
-    %({name}_lows)s::timestamptz[], %({name}_highs)s::timestamptz[]) AS span(metric, source, date, low, high)
+FROM (SELECT metric, source, DATE '1970-01-01' + day AS date, {low} AS low, {high} AS high
+    FROM unnest(%({name}_metrics)s::int2[], %({name}_sources)s::int2[], %({name}_dates)s::int4[],
+        %({name}_lows)s::int8[], %({name}_highs)s::int8[]) AS v(metric, source, day, low, high)) AS span
 CROSS JOIN LATERAL (
     SELECT m.* FROM {table} m
     WHERE m.participant_id = %(participant)s AND m.metric_id = span.metric AND m.source_id = span.source
@@ -267,14 +284,15 @@ CROSS JOIN LATERAL (
     OFFSET 0) AS m
 GROUP BY span.metric, span.source, span.date
 """
-_OF_MINUTES = {
+_SPAN_BOUNDS = {"low": _INSTANT.format("low"), "high": _INSTANT.format("high")}
+_OF_MINUTES = _SPAN_BOUNDS | {
     "table": "metrics_minuterollup",
     "time": "bucket",
     "aggregates": "sum(m.n), sum(m.total), min(m.low), max(m.high)",
     "minutes": "count(*)",
     "counted": "true",
 }
-_OF_SAMPLES = {
+_OF_SAMPLES = _SPAN_BOUNDS | {
     "table": "metrics_measurement",
     "time": "time",
     "aggregates": "count(*), sum(m.value), min(m.value), max(m.value)",

@@ -6,7 +6,6 @@ stored already is not touched: compressed chunks stay compressed.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.batch import Seconds, Times, Values, instant
-from metrics.local_time import EPOCH
+from metrics.storage.array_text import array_text
 from metrics.storage.binary_copy import PG_EPOCH
 from metrics.writing import sql
 from metrics.writing.rollups import HOUR, MINUTE, SeriesKey, bucket_intervals
@@ -75,23 +74,23 @@ def read(cursor: Any, series: Sequence[tuple[SeriesKey, Times, NDArray[np.int64]
     Times ascend, one at least. One statement, whatever the number of series.
     """
     spans = [(n, start, end) for n, (_, time, _) in enumerate(series) for start, end in spans_of(time)]
-    hours = [(int(time[0]) // HOUR * HOUR, (int(time[-1]) // HOUR + 1) * HOUR) for _, time, _ in series]
+    hours = [(int(time[0]) // HOUR, int(time[-1]) // HOUR + 1) for _, time, _ in series]
     parameters = {
         "participant": series[0][0].participant,
-        "span_n": [n for n, _, _ in spans],
-        "span_lows": [instant(start) for _, start, _ in spans],
-        "span_highs": [instant(end) for _, _, end in spans],
-        "n": list(range(len(series))),
-        "metrics": [key.metric.id for key, _, _ in series],
-        "sources": [key.source for key, _, _ in series],
-        "lows": [instant(low) for low, _ in hours],
-        "highs": [instant(high) for _, high in hours],
-        "firsts": [EPOCH + dt.timedelta(days=int(dates.min())) for _, _, dates in series],
-        "lasts": [EPOCH + dt.timedelta(days=int(dates.max())) for _, _, dates in series],
+        "span_n": array_text(n for n, _, _ in spans),
+        "span_lows": array_text(start for _, start, _ in spans),
+        "span_highs": array_text(end for _, _, end in spans),
+        "n": array_text(range(len(series))),
+        "metrics": array_text(key.metric.id for key, _, _ in series),
+        "sources": array_text(key.source for key, _, _ in series),
+        "lows": array_text(low for low, _ in hours),
+        "highs": array_text(high for _, high in hours),
+        "firsts": array_text(int(dates.min()) for _, _, dates in series),
+        "lasts": array_text(int(dates.max()) for _, _, dates in series),
         "low": instant(min(start for _, start, _ in spans)),
         "high": instant(max(end for _, _, end in spans)),
-        "low_hour": instant(min(low for low, _ in hours)),
-        "high_hour": instant(max(high for _, high in hours)),
+        "low_hour": instant(min(low for low, _ in hours) * HOUR),
+        "high_hour": instant(max(high for _, high in hours) * HOUR),
     }
     cursor.execute(sql.STORED, parameters)
     stored = [Stored()] * len(series)

@@ -2,7 +2,8 @@
 
 One transaction a payload, under one advisory lock a participant. What is stored of its series around a payload is read
 back and compared in memory, so that only rows that are new or differ are touched, and the old value of each that
-differs is kept as a Revision. Then the touched minutes, hours and local days are made anew, and the days are evaluated.
+differs is kept as a Revision. Then the touched minutes, hours and local days are made anew, and the days are marked
+to be evaluated: `store` does so at once, who stores many payloads calls `write` and has many evaluated together.
 Storing the same thing twice therefore changes nothing, and two writers on one participant take turns.
 
 Its parts: participant_state.py says what is taken; samples.py, sleep.py and exercise.py write; stored_rows.py reads
@@ -21,7 +22,7 @@ from metrics import prometheus
 from metrics.batch import Counts, OffsetChange, Payload, Sessions, SourceKey
 from metrics.local_time import LocalCalendar
 from metrics.models import OffsetPeriod, SleepSession
-from metrics.monitoring import evaluation
+from metrics.monitoring import evaluation, pending
 from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_CODE, HEART_RATE
 from metrics.writing import collection_filter, participant_state, retention_filter, rollups, sql
@@ -34,7 +35,7 @@ from metrics.writing.samples import store_samples
 from metrics.writing.sleep import choose_main_sleep, remove_absent_sleep, store_sleep
 from participants.models import Participant, Trial
 
-__all__ = ["Counts", "Frozen", "SyntheticRefused", "recompute", "source_for", "store"]
+__all__ = ["Counts", "Frozen", "SyntheticRefused", "recompute", "source_for", "store", "write"]
 
 
 class Frozen(Exception):
@@ -48,7 +49,17 @@ class SyntheticRefused(Exception):
 def store(
     participant: Participant, payload: Payload, *, now: dt.datetime | None = None, trace: Trace | None = None
 ) -> Counts:
-    """Store all that came for one participant, or nothing. `trace` is filled with what is stored and what was before.
+    """Store a payload as `write` does, and evaluate the participant's days right after."""
+    counts = write(participant, payload, now=now, trace=trace)
+    pending.settle([participant.pk], now=now)
+    return counts
+
+
+def write(
+    participant: Participant, payload: Payload, *, now: dt.datetime | None = None, trace: Trace | None = None
+) -> Counts:
+    """Store all that came for one participant, or nothing, and mark their days: the caller has them evaluated
+    (metrics.monitoring.pending). `trace` is filled with what is stored and what was before.
 
     What lies outside the collection interval is rejected (metrics.writing.collection_filter), as it stands under the
     locks that are held here: nobody withdraws, and no trial is closed, while their data are stored.
@@ -87,7 +98,7 @@ def store(
         gone, removed = _remove_absent(participant, payload, sources, calendar)
         counts += removed
         read_dates = _fully_read_dates(payload, calendar, now)
-        evaluation.refresh(participant, written.dates | nights | gone, evidence_dates=read_dates, now=now)
+        pending.mark(participant, written.dates | nights | gone, evidence_dates=read_dates, now=now)
     return counts
 
 

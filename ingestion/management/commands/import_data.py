@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from ingestion.file_imports.archives import Offered
 from ingestion.file_imports.export_clock import parse_clocks
+from ingestion.file_imports.import_records import zone_named
 from ingestion.file_imports.import_reports import Report, Result
 from ingestion.file_imports.label_mapping import Roster
-from ingestion.file_imports.services import Import, zone_named
+from ingestion.file_imports.services import Import
 from ingestion.management.commands._import_table import MOST_LINES, table
 from ingestion.providers.base.files import Clock
 from participants.models import CODE, Trial

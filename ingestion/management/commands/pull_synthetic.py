@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ingestion import synthetic
 from ingestion.models import SyntheticDevice
 from ingestion.providers.base.synthetic import SyntheticUnavailable
+from metrics.monitoring import pending
 from metrics.writing.writer import Counts, Frozen, SyntheticRefused
 from participants.models import Participant
 from participants.user_input import day_argument
@@ -44,6 +45,7 @@ class Command(BaseCommand):
             total = Counts()
             for step in tqdm(synthetic.device_pull(device.pk, now=now, until=until), unit="week", disable=None):
                 total += step.counts
+            pending.settle([device.participant_id])
         except (SyntheticUnavailable, Frozen, SyntheticRefused, synthetic.DeviceBusy, ValueError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
