@@ -64,9 +64,10 @@ def visible_participant(
     if exact is not None:
         return exact
     people: Any = Participant.objects.select_related("trial", "site") if among is None else among
-    visible = people.visible_to(request.user).with_study_id(study_id)
+    visible = people.visible_to(request.user).with_study_id(study_id).annotate(is_pending=pending.is_marked())
     participant: Participant = get_object_or_404(visible, trial__code=code)
-    pending.settle([participant.pk])
+    if getattr(participant, "is_pending"):  # noqa: B009  mypy knows no annotations
+        pending.settle([participant.pk])
     return participant
 
 

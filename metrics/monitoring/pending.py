@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from metrics.models import Cause, PendingEvaluation
@@ -41,6 +41,11 @@ def mark(
     parameters |= {"dates": sorted(dates), "evidence_dates": sorted(evidence_dates)}
     with connection.cursor() as cursor:
         cursor.execute(sql.MARK, with_array_texts(parameters))
+
+
+def is_marked() -> Exists:
+    """Expression for querysets of participants: whether a participant's new data are not evaluated yet."""
+    return Exists(PendingEvaluation.objects.filter(participant=OuterRef("pk")))
 
 
 def waiting(participants: QuerySet[Participant]) -> int:

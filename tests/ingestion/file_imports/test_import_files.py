@@ -160,7 +160,7 @@ def test_a_crash_half_way_is_made_good_by_running_again(
         return store(participant, payload, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(file_imports_services, "store", crash)
+        patch.setattr(file_imports_services, "write", crash)
         with pytest.raises(MemoryError):
             import_data(trial, path)
     assert ImportFile.objects.get().status == "running"
