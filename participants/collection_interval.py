@@ -17,9 +17,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
-
 from participants import sql
+from participants.compiled_sql import Query, Written
+from participants.conditions_sql import IDS
 from participants.models import Participant, Trial
 from participants.user_input import bounded
 
@@ -80,11 +80,17 @@ def collected_days(participants: Collection[int], using: str = "default") -> dic
     """
     collected = dict.fromkeys(participants, NOTHING)
     if collected:
-        with connections[using].cursor() as cursor:
-            cursor.execute(sql.COLLECTION, {"participants": list(collected)})
-            for row in cursor.fetchall():
-                collected[row[0]] = days_of_row(row)
+        for row in _known.rows(using=using, participants=list(collected)):
+            collected[row[0]] = days_of_row(row)
     return collected
+
+
+_known = Written(sql.COLLECTION, participants=IDS)
+
+
+def queries(participants: list[int]) -> list[Query]:
+    """What `collected_days` asks of these participants, to be run together with others."""
+    return [_known.with_values(participants=participants)]
 
 
 def days_of_row(row: Sequence[Any]) -> CollectedDays:

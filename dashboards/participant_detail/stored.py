@@ -166,7 +166,7 @@ def figures_read(participant: Participant, now: dt.datetime) -> AbstractContextM
 def _figures(participant: Participant, now: dt.datetime) -> list[Query]:
     today = now.astimezone(ZoneInfo(participant.time_zone)).date()
     return [
-        *collection_interval.queries([participant.pk], [participant.trial_id]),
+        *collection_interval.queries([participant.pk]),
         stated_offsets.with_values(participants=[participant.pk]),
         summaries.with_values(participant=participant.pk, now=now),
         protocols.with_values(trial=participant.trial_id, on=today),

@@ -36,7 +36,7 @@ def test_a_second_metric_comes_beside_the_first(
     manager: Client, participant: Participant, django_assert_num_queries: Any
 ) -> None:
     store(participant, heart_rate(NOON, 30, value=64.0), steps(NOON, [10, 20]))
-    with django_assert_num_queries(15):  # one more than for one metric: its buckets
+    with django_assert_num_queries(12):  # one more than for one metric: its buckets
         answer = ask(manager, compare="steps").json()
     assert answer["meta"]["metric"] == "heart_rate"
     assert sum(answer["compare"]["total"]) == 30
@@ -136,5 +136,5 @@ def test_the_answer_needs_few_queries(
 ) -> None:
     store(participant, heart_rate(NOON, 60))
     # session, user, participant; person, clock, what is collected (3), sources (2), buckets; the look (2)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(11):
         ask(manager)

@@ -322,7 +322,7 @@ def test_the_number_of_statements_does_not_grow_with_the_people(
     for one in people:
         walked(one, A, 0)
     # clocks, what is collected (5) and sources: each once
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(4):
         assert len(ask(people)) == 6
 
 

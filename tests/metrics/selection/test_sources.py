@@ -492,7 +492,7 @@ def test_the_number_of_statements_does_not_grow(
             day_of(one, MONDAY + n * ONE_DAY, A, 10, metric="heart_rate", value=70)
     start = calendar_of(person).midnight(MONDAY)
     # people, clocks, what is collected (4), sources (2) and, of several, their days and protocols; buckets of each kind
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(9):
         reading_queries.series(
             [one.pk for one in people], ["steps", "heart_rate"], start, start + 4 * ONE_DAY, resolution="1d"
         )
