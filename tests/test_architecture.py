@@ -104,7 +104,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"compiled_sql", "forms", "querysets"},
         {"models"},
         {"hooks"},
-        {"audit", "collection_interval", "locks", "trial_closing", "write_rights"},
+        {"audit", "collection_interval", "locks", "trial_closing", "visible_statements", "write_rights"},
         {"services"},
         {"privacy"},
         {"accounts", "enrolment"},

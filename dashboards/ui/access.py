@@ -58,24 +58,24 @@ def visible_participant(
 
     `among`: with what is read of them besides; else their trial and their site are.
     """
-    exact: Participant | None = None
+    participant: Any = None
     if among is None and (seen := seen_by(request.user)) is not None:
-        exact = _participants.first(code=code, study_id=study_id, **seen.values())
-    if exact is not None:
-        return exact
-    people: Any = Participant.objects.select_related("trial", "site") if among is None else among
-    visible = people.visible_to(request.user).with_study_id(study_id).annotate(is_pending=pending.is_marked())
-    participant: Participant = get_object_or_404(visible, trial__code=code)
-    if getattr(participant, "is_pending"):  # noqa: B009  mypy knows no annotations
+        participant = _participants.first(code=code, study_id=study_id, **seen.values())
+    if participant is None:
+        people: Any = Participant.objects.select_related("trial", "site") if among is None else among
+        visible = people.visible_to(request.user).with_study_id(study_id).annotate(is_pending=pending.is_marked())
+        participant = get_object_or_404(visible, trial__code=code)
+    if participant.is_pending:
         pending.settle([participant.pk])
-    return participant
+    shown: Participant = participant
+    return shown
 
 
 @compiled(code=TEXT, study_id=TEXT, whole=IDS, trials=IDS, sites=IDS)
 def _participants(code: Any, study_id: Any, **reach: Any) -> Any:
     """Whoever has just this study id, whose letters come before those that differ in case alone."""
     people = Participant.objects.select_related("trial", "site").reached(Reach(**reach))
-    return people.filter(trial__code=code, study_id=study_id)
+    return people.filter(trial__code=code, study_id=study_id).annotate(is_pending=pending.is_marked())
 
 
 def may_manage(user: User, participant: Participant) -> bool:
