@@ -24,12 +24,14 @@ from metrics.models import (
     OffsetPeriod,
     ParticipantDay,
     ParticipantStatusSummary,
+    PendingEvaluation,
     Recompute,
     Revision,
     SleepSession,
     Source,
     SourceDeletion,
 )
+from metrics.monitoring import pending
 from metrics.participant_calendars import calendar_of
 from metrics.reading import raw
 from metrics.registry import BY_ID, Metric
@@ -152,11 +154,13 @@ def _sessions(participant: Participant) -> Iterator[Section]:
 
 
 def _day_statuses(participant: Participant) -> Iterator[Section]:
+    pending.settle([participant.pk])
     yield Section(
         "days", gettext("Your days in the trial"),
         gettext("For each day whether enough was measured for it to count, how long you wore the device, and how "
                 "long you slept."),
-        (ParticipantDay,), rows_of(ParticipantDay.objects.filter(participant=participant)),
+        # Marks of days to be evaluated are gone by now; they are dates alone.
+        (ParticipantDay, PendingEvaluation), rows_of(ParticipantDay.objects.filter(participant=participant)),
     )  # fmt: skip
     yield Section(
         "days-as-they-were-known", gettext("How that became known"),

@@ -29,9 +29,10 @@ from metrics.models import (
     Measurement,
     ParticipantDay,
     ParticipantStatusSummary,
+    PendingEvaluation,
     SleepSession,
 )
-from metrics.monitoring import evaluation
+from metrics.monitoring import evaluation, pending
 from metrics.participant_calendars import calendar_of
 from metrics.selection.collection_window import Collected, collected_of
 from metrics.storage.stored_days import kept_days
@@ -83,6 +84,7 @@ def check(people: Iterable[Participant], *, since: dt.date | None = None) -> Ite
     """
     for person in people:
         if person.status != Participant.Status.ERASED:
+            pending.settle([person.pk])
             yield from _collection(person)
             yield from _recomputed(person, since)
 
@@ -221,8 +223,8 @@ def _history(person: Participant, since: dt.date | None) -> list[Violation]:
 def _statuses(person: Participant, since: dt.date | None) -> list[Violation]:
     """Days and the summary as they would be evaluated at the instant at which they were."""
     summary = ParticipantStatusSummary.objects.filter(participant=person).values(*SUMMARY, "updated_at").first()
-    if summary is None:
-        return []
+    if summary is None or PendingEvaluation.objects.filter(participant=person).exists():
+        return []  # new data are about to be evaluated
     at = summary.pop("updated_at")
     dates = ParticipantDay.objects.filter(participant=person).order_by("date").values_list("date", flat=True)
     first = since or dates.first()

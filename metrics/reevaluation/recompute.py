@@ -21,7 +21,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from metrics.models import ParticipantDay, ParticipantStatusSummary, Recompute
-from metrics.monitoring import evaluation
+from metrics.monitoring import evaluation, pending
 from metrics.reevaluation import range_change
 from metrics.registry import RANGES_VERSION
 from participants.after_commit import after_commit
@@ -88,6 +88,7 @@ def participants_of(trial: Trial) -> QuerySet[Participant]:
 
 def _evaluate(row: Recompute, people: Sequence[Participant], now: dt.datetime) -> None:
     """Evaluate these and note what became otherwise. A day evaluated for the first time is no change."""
+    pending.settle([person.pk for person in people])  # what new data change is not the recompute's doing
     before = _adherence(people)
     by_person: dict[int, int]
     if row.ranges is None:

@@ -17,6 +17,7 @@ from ingestion.connections import queueing
 from ingestion.models import Connection, SyncWindow
 from ingestion.sync import dispatch, planning
 from ingestion.sync.run_state import Outcome
+from metrics.monitoring import pending
 from metrics.participant_calendars import calendar_of
 from participants.models import Participant
 from participants.user_input import day_argument
@@ -109,6 +110,7 @@ class Command(BaseCommand):
                     del waiting[pk]
                 else:
                     waiting[pk] = time.monotonic() + outcome.wait
+        pending.settle()
         return whole, due.count()
 
     def _report(self, whole: Outcome, connection_ids: list[int], began: dt.datetime, left: int) -> None:

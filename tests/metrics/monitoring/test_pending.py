@@ -14,6 +14,7 @@ from django.test import Client
 from dashboards.alerts import engine
 from metrics import tasks
 from metrics.batch import Payload, Replaced
+from metrics.maintenance import data_check
 from metrics.models import DayStatus, Gap, ParticipantDay, ParticipantStatusSummary, PendingEvaluation
 from metrics.monitoring import evaluation, pending
 from metrics.writing.writer import store, write
@@ -210,4 +211,11 @@ def test_whoever_hands_out_statuses_evaluates_first(person: Participant, manager
 def test_alerts_go_by_what_is_evaluated(person: Participant) -> None:
     recent(person)
     engine.watch(person.trial_id, dt.datetime.now(dt.UTC))
+    assert marked() == {}
+
+
+def test_the_nightly_check_takes_new_data_for_no_violation(person: Participant) -> None:
+    store(person, deliver(batch([60, 61], start=NOON - ONE_DAY)), now=NOW)
+    write(person, deliver(batch([60, 61])), now=NOW)
+    assert list(data_check.check([person])) == []
     assert marked() == {}
