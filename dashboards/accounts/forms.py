@@ -18,6 +18,7 @@ from participants.accounts import emails
 from participants.accounts.service_accounts import ROLES
 from participants.forms import Decoder, LineField
 from participants.models import Membership, Site, Trial, User
+from participants.team_texts import gettext
 from participants.user_input import canonical_address
 
 
@@ -76,7 +77,7 @@ class InviteForm(forms.Form):
 
     email = forms.EmailField(label="E-mail")
     role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.VIEWER)
-    site = forms.ModelChoiceField(Site.objects.none(), required=False, empty_label="all sites")
+    site = forms.ModelChoiceField(Site.objects.none(), required=False, empty_label=gettext("all sites"))
 
     def __init__(self, trial: Trial, data: Any = None) -> None:
         super().__init__(data)
@@ -86,10 +87,10 @@ class InviteForm(forms.Form):
 class JoinForm(forms.Form):
     """A new account: a name and a password."""
 
-    first_name = LineField(label="First name", max_length=150)
-    last_name = LineField(label="Last name", max_length=150)
-    password1 = forms.CharField(label="Password", widget=forms.PasswordInput(), strip=False)
-    password2 = forms.CharField(label="Password again", widget=forms.PasswordInput(), strip=False)
+    first_name = LineField(label=gettext("First name"), max_length=150)
+    last_name = LineField(label=gettext("Last name"), max_length=150)
+    password1 = forms.CharField(label=gettext("Password"), widget=forms.PasswordInput(), strip=False)
+    password2 = forms.CharField(label=gettext("Password again"), widget=forms.PasswordInput(), strip=False)
 
     def __init__(self, email: str, data: Any = None) -> None:
         super().__init__(data)
@@ -99,7 +100,7 @@ class JoinForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         first, second = cleaned.get("password1"), cleaned.get("password2")
         if first and second and first != second:
-            self.add_error("password2", "The two are not the same.")
+            self.add_error("password2", gettext("The two are not the same."))
         elif first:
             known = User(
                 email=self.email, first_name=cleaned.get("first_name", ""), last_name=cleaned.get("last_name", "")
@@ -111,17 +112,22 @@ class JoinForm(forms.Form):
         return cleaned
 
 
-ENDS = ((7, "in a week"), (30, "in 30 days"), (90, "in 90 days"), (365, "in a year"))
+ENDS = (
+    (7, gettext("in a week")),
+    (30, gettext("in 30 days")),
+    (90, gettext("in 90 days")),
+    (365, gettext("in a year")),
+)
 USUAL = 90
 
 
 class TokenForm(forms.Form):
     """Form of an API token: its purpose, what it opens and how long."""
 
-    name = LineField(label="Name", max_length=80)
+    name = LineField(label=gettext("Name"), max_length=80)
     trials = forms.ModelMultipleChoiceField(Trial.objects.none(), required=False)
-    can_write = forms.BooleanField(label="It may also write", required=False)
-    days = forms.TypedChoiceField(label="It ends", choices=ENDS, coerce=int, initial=USUAL)
+    can_write = forms.BooleanField(label=gettext("It may also write"), required=False)
+    days = forms.TypedChoiceField(label=gettext("It ends"), choices=ENDS, coerce=int, initial=USUAL)
 
     def __init__(self, user: User, data: Any = None) -> None:
         super().__init__(data)
@@ -141,5 +147,5 @@ class TokenForm(forms.Form):
 class ServiceAccountForm(forms.Form):
     """A program and its role."""
 
-    name = LineField(label="Name", max_length=80)
-    role = forms.ChoiceField(label="Role", choices=ROLES, initial="analyst")
+    name = LineField(label=gettext("Name"), max_length=80)
+    role = forms.ChoiceField(label=gettext("Role"), choices=ROLES, initial="analyst")

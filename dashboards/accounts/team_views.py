@@ -20,6 +20,7 @@ from participants.accounts import emails
 from participants.accounts import services as accounts_services
 from participants.forms import SeeOther
 from participants.models import Membership, Trial, User
+from participants.team_texts import gettext
 from participants.user_input import canonical_address, form_data
 
 JOIN_RATE = {"join": "30/m/ip"}
@@ -56,7 +57,7 @@ def _invite(request: Request, trial: Trial, form: InviteForm) -> bool:
     except emails.CannotSend as fault:
         form.add_error(None, str(fault))
         return False
-    messages.success(request, f"The invitation goes to {fields['email']}.")
+    messages.success(request, gettext("The invitation goes to {email}.").format(email=fields["email"]))
     return True
 
 
@@ -67,7 +68,9 @@ def revoke(request: Request, code: str, pk: int) -> HttpResponse:
     trial = team_trial(request, code)
     invitation = get_object_or_404(accounts_services.open_invitations(trial), pk=pk)
     if accounts_services.colleague_revoke(invitation):
-        messages.success(request, f"The invitation to {invitation.email} does not work any more.")
+        messages.success(
+            request, gettext("The invitation to {email} does not work any more.").format(email=invitation.email)
+        )
     return SeeOther(reverse("dashboards:team", args=[trial.code]))
 
 
@@ -79,7 +82,12 @@ def again(request: Request, code: str, pk: int) -> HttpResponse:
     invitation = get_object_or_404(accounts_services.open_invitations(trial), pk=pk)
     try:
         if accounts_services.invitation_again(invitation):
-            messages.success(request, f"A new link goes to {invitation.email}; the one before does not work any more.")
+            messages.success(
+                request,
+                gettext("A new link goes to {email}; the one before does not work any more.").format(
+                    email=invitation.email
+                ),
+            )
     except emails.CannotSend as fault:
         messages.error(request, str(fault))
     return SeeOther(reverse("dashboards:team", args=[trial.code]))
@@ -101,11 +109,11 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         context = {"invitation": invitation, "known": known, "form": form, "here": request.path}
         if user is not None and user.email != canonical_address(invitation.email):
             raise accounts_services.CannotJoin(
-                "This invitation is for another address. Sign out and open the link again."
+                gettext("This invitation is for another address. Sign out and open the link again.")
             )
         if request.method == "POST" and user is not None:
             accounts_services.colleague_join(code, user=user)
-            messages.success(request, f"You are a member of {invitation.trial.code}.")
+            messages.success(request, gettext("You are a member of {trial}.").format(trial=invitation.trial.code))
             return SeeOther(reverse("dashboards:trial", args=[invitation.trial.code]))
         if request.method == "POST" and not known and form.is_valid():
             return _joined(request, code, form)

@@ -24,6 +24,7 @@ from participants.accounts.service_accounts import (
 from participants.forms import SeeOther
 from participants.models import ApiToken, Trial, User
 from participants.services.api_tokens import token_create, token_revoke
+from participants.team_texts import gettext
 from participants.user_input import form_data
 
 
@@ -47,7 +48,7 @@ def token_end(request: Request, pk: int) -> HttpResponse:
     back = _back(request.user, token)
     if request.method == "POST":
         token_revoke(token)
-        messages.success(request, f"{token.name} does not work any more.")
+        messages.success(request, gettext("{token} does not work any more.").format(token=token.name))
         return SeeOther(back)
     return render(request, "account/token_end.html", {"token": token, "back": back})
 
@@ -85,7 +86,10 @@ def service_end(request: Request, code: str, pk: int) -> HttpResponse:
     trial = led_trial(request, code)
     membership = get_object_or_404(service_accounts(trial), pk=pk)
     service_account_end(membership)
-    messages.success(request, f"{membership.user.first_name} has ended, and its tokens with it.")
+    messages.success(
+        request,
+        gettext("{first_name} has ended, and its tokens with it.").format(first_name=membership.user.first_name),
+    )
     return SeeOther(reverse("dashboards:service-accounts", args=[trial.code]))
 
 

@@ -25,6 +25,7 @@ from participants.accounts import (
 )
 from participants.forms import SeeOther
 from participants.models import Membership, SignIn
+from participants.team_texts import gettext
 from participants.user_input import form_data
 
 SHOWN = 100
@@ -37,7 +38,7 @@ def account(request: Request) -> HttpResponse:
     form = ProfileForm(form_data(request).form or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         accounts_services.account_rename(request.user, **form.cleaned_data)
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
         return SeeOther(reverse("dashboards:account"))
     memberships = Membership.objects.filter(user=request.user, ended_at=None).select_related("trial", "site")
     context = {
@@ -64,7 +65,7 @@ def sign_out_everywhere(request: Request) -> HttpResponse:
     """End all sessions of the user but this one."""
     sign_in_log.sign_out_everywhere(request, request.user, why="asked for")
     emails.notify(request.user, "sign_out_everywhere", request)
-    messages.success(request, "All your other sessions have ended.")
+    messages.success(request, gettext("All your other sessions have ended."))
     return SeeOther(reverse("dashboards:sign-ins"))
 
 

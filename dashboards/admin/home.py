@@ -16,6 +16,7 @@ from django.urls import reverse
 from ingestion.models import Connection, ImportFile, Invitation, SyncWindow
 from ingestion.models.connections import TAKING_PART
 from participants.models import Participant
+from participants.team_texts import gettext
 
 UNUSED_AFTER = dt.timedelta(days=3)
 
@@ -69,61 +70,61 @@ ITEMS: tuple[tuple[str, str, str, str, Callable[[dt.datetime], int]], ...] = (
     (
         "ingestion.view_syncwindow",
         "admin:ingestion_syncwindow_changelist|state__exact=failed",
-        "data requests that failed",
-        "Given up after all attempts. Check the error, then try them again.",
+        gettext("data requests that failed"),
+        gettext("Given up after all attempts. Check the error, then try them again."),
         _failed,
     ),
     (
         "ingestion.view_invitation",
         "admin:ingestion_invitation_changelist|used_at__isempty=1&cancelled_at__isempty=1",
-        "invitations unused",
-        "Links that nobody used for three days, or that ran out. Write, call, or make new ones.",
+        gettext("invitations unused"),
+        gettext("Links that nobody used for three days, or that ran out. Write, call, or make new ones."),
         _unused,
     ),
     (
         "participants.view_participant",
         "admin:participants_participant_changelist|status__exact=invited",
-        "participants not connected",
-        "Enrolled, and no device is connected yet.",
+        gettext("participants not connected"),
+        gettext("Enrolled, and no device is connected yet."),
         _unconnected,
     ),
     (
         "ingestion.view_connection",
         "admin:ingestion_connection_changelist|status__exact=reconnect",
-        "connections lost",
-        "Access to their account has ended: they need a new link.",
+        gettext("connections lost"),
+        gettext("Access to their account has ended: they need a new link."),
         _lost,
     ),
     (
         "ingestion.view_importfile",
         "admin:ingestion_importfile_changelist",
-        "imports with rejected rows",
-        "Of the last 30 days. Each file says which rows were not taken and why.",
+        gettext("imports with rejected rows"),
+        gettext("Of the last 30 days. Each file says which rows were not taken and why."),
         _rejected,
     ),
 )
 TASKS = (
-    ("participants.add_participant", "admin:participants_participant_enrol", "Enrol by a file"),
-    ("participants.add_participant", "admin:participants_participant_add", "Enrol one participant"),
-    ("participants.add_trial", "admin:participants_trial_add", "New trial"),
-    ("participants.add_membership", "admin:participants_membership_add", "New member of a team"),
-    ("ingestion.change_connection", "admin:ingestion_schedule", "Schedule"),
-    ("participants.view_auditentry", "admin:participants_auditentry_changelist", "Audit log"),
+    ("participants.add_participant", "admin:participants_participant_enrol", gettext("Enrol by a file")),
+    ("participants.add_participant", "admin:participants_participant_add", gettext("Enrol one participant")),
+    ("participants.add_trial", "admin:participants_trial_add", gettext("New trial")),
+    ("participants.add_membership", "admin:participants_membership_add", gettext("New member of a team")),
+    ("ingestion.change_connection", "admin:ingestion_schedule", gettext("Schedule")),
+    ("participants.view_auditentry", "admin:participants_auditentry_changelist", gettext("Audit log")),
 )
 GROUPS = (
     (
-        "Participants",
-        "Who takes part, how they are reached, when they pause.",
+        gettext("Participants"),
+        gettext("Who takes part, how they are reached, when they pause."),
         ("Participant", "Pause", "Contact", "ConsentDocument", "Consent", "Invitation", "Erasure"),
     ),
     (
-        "Trials and teams",
-        "What is studied, by whose rules, and who works in it.",
+        gettext("Trials and teams"),
+        gettext("What is studied, by whose rules, and who works in it."),
         ("Trial", "Protocol", "Site", "Membership", "ColleagueInvitation"),
     ),
     (
-        "Devices and data",
-        "Connections, data requests and imported files, with their results.",
+        gettext("Devices and data"),
+        gettext("Connections, data requests and imported files, with their results."),
         (
             "Connection",
             "SyncWindow",
@@ -137,12 +138,12 @@ GROUPS = (
         ),
     ),
     (
-        "Monitoring and messaging",
-        "Message templates, e-mails and calls, alerts and digests.",
+        gettext("Monitoring and messaging"),
+        gettext("Message templates, e-mails and calls, alerts and digests."),
         ("MessageTemplate", "Outreach", "Alert", "AlertEvent", "Digest"),
     ),
 )
-REST = ("Accounts and trust", "Who may sign in, programs' tokens, and who did what.")
+REST = (gettext("Accounts and trust"), gettext("Who may sign in, programs' tokens, and who did what."))
 
 
 def items(user: Any, now: dt.datetime) -> list[Item]:

@@ -15,6 +15,7 @@ from dashboards.alerts.digests import ROLES
 from dashboards.ui.access import Request, signed_in
 from participants.forms import SeeOther
 from participants.models import Membership
+from participants.team_texts import gettext
 from participants.user_input import form_data
 
 
@@ -39,7 +40,7 @@ def digests(request: Request) -> HttpResponse:
         if not wrong:
             Membership.objects.bulk_update(memberships, ["digest_at"])
             messages.success(
-                request, "Saved. Where today’s time is past already, today’s digest comes in a few minutes."
+                request, gettext("Saved. Where today’s time is past already, today’s digest comes in a few minutes.")
             )
             return SeeOther(reverse("dashboards:digests"))
     rows = [(member, member.pk in wrong, member.trial.status in WATCHED) for member in memberships]

@@ -34,6 +34,7 @@ from metrics.models import Cause, ParticipantStatusSummary
 from metrics.monitoring import pending, status
 from metrics.monitoring.status import ATTENTION, AttentionStatus
 from participants.models import Membership, Participant, Trial
+from participants.team_texts import gettext, ngettext
 
 ROLES = (Membership.Role.MANAGER, Membership.Role.COORDINATOR)
 MOST = 20  # rows of a part; the page has the rest
@@ -137,13 +138,12 @@ def message(digest: Digest, now: dt.datetime) -> EmailMultiAlternatives:
         "alerts_url": settings.PUBLIC_URL + reverse("dashboards:alerts", args=[code]),
         "settings_url": settings.PUBLIC_URL + reverse("dashboards:digests"),
     }
-    need = (
-        "nobody needs"
-        if not digest_content.attention
-        else f"{digest_content.attention:,} need" + ("s" if digest_content.attention == 1 else "")
-    )
+    n = digest_content.attention
+    subject = ngettext("{code}: {n:,} needs attention", "{code}: {n:,} need attention", n).format(code=code, n=n)
+    if not n:
+        subject = gettext("{code}: nobody needs attention").format(code=code)
     mail = EmailMultiAlternatives(
-        subject=f"{code}: {need} attention",
+        subject=subject,
         body=render_to_string("dashboards/alerts/mail/digest.txt", shown),
         to=[member.user.email],
         headers={"Auto-Submitted": "auto-generated"},
@@ -163,10 +163,13 @@ def content(member: Membership, on: dt.date, now: dt.datetime) -> Content:
     in_digest = people.exclude(status.no_news(now))
     counts = status.counts(in_digest, now)
     parts = [
-        _part("Who needs attention", *_attention(in_digest, now)),
-        _part("New", *_alerts(alerts.filter(raised_at__gt=since, resolved_at=None), now)),
-        _part("Resolved by themselves", *_alerts(alerts.filter(resolved_at__gt=since, resolution="recovered"), now)),
-        _part("Data came back after a contact", *_back(people, since, now)),
+        _part(gettext("Who needs attention"), *_attention(in_digest, now)),
+        _part(gettext("New"), *_alerts(alerts.filter(raised_at__gt=since, resolved_at=None), now)),
+        _part(
+            gettext("Resolved by themselves"),
+            *_alerts(alerts.filter(resolved_at__gt=since, resolution="recovered"), now),
+        ),
+        _part(gettext("Data came back after a contact"), *_back(people, since, now)),
     ]
     return Content(
         trial=trial,
@@ -217,9 +220,11 @@ def _why(participant: Any, now: dt.datetime) -> str:
         after = f" {gap_labels.since(since, zone=zone, now=now)}" if since else ""
         return f"{CAUSES[Cause(summary.cause)][0]}{after}"
     if summary.low_wear:
-        return f"Adherence {labels.percent(summary.adherence)}, target {labels.percent(summary.target)}"
+        return gettext("Adherence {adherence}, target {target}").format(
+            adherence=labels.percent(summary.adherence), target=labels.percent(summary.target)
+        )
     if summary.low_sleep and summary.nights_recorded is not None:
-        return f"{summary.nights_recorded} of 7 nights"
+        return gettext("{nights_recorded} of 7 nights").format(nights_recorded=summary.nights_recorded)
     return ""
 
 
@@ -242,7 +247,10 @@ def _back(people: QuerySet[Participant], since: dt.datetime, now: dt.datetime) -
         at = clock(contact.back_at or now, now, ZoneInfo(participant.time_zone))
         rows.append(
             DigestRow(
-                participant.study_id, contact.get_kind_display().capitalize(), f"back {at}", _address(participant)
+                participant.study_id,
+                contact.get_kind_display().capitalize(),
+                gettext("back {at}").format(at=at),
+                _address(participant),
             )
         )
     return rows, answered.count() if len(rows) == MOST else len(rows)

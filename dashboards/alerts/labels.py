@@ -13,6 +13,7 @@ from dashboards.ui.formatting import NO_BREAK, clock
 from dashboards.ui.status_labels import BADGES
 from metrics.models import Access
 from metrics.monitoring.status import AttentionStatus
+from participants.team_texts import gettext, ngettext
 
 Rule, Level, What = Alert.Rule, Alert.Level, AlertEvent.What
 
@@ -53,30 +54,37 @@ def headline(alert: Alert, zone: ZoneInfo, now: dt.datetime) -> str:
     facts: dict[str, Any] = alert.facts
     if alert.rule == Rule.NO_UPLOAD:
         last = _at(facts, "last_sample_at", zone, now)
-        return f"No upload since {last}" if last else "Nothing was ever uploaded"
+        return gettext("No upload since {last}").format(last=last) if last else gettext("Nothing was ever uploaded")
     if alert.rule == Rule.RECONNECT:
-        what = "Consent partial" if facts.get("access") == Access.PARTIAL else "Access ended"
+        what = gettext("Consent partial") if facts.get("access") == Access.PARTIAL else gettext("Access ended")
         since = _at(facts, "since", zone, now)
-        return what + (f" since {since}" if since else "")
+        return gettext("{what} since {since}").format(what=what, since=since) if since else what
     if alert.rule == Rule.NEVER_CONNECTED:
         invited = _at(facts, "invited_at", zone, now)
-        return f"Invited {invited} and never connected" if invited else "Never connected"
+        return (
+            gettext("Invited {invited} and never connected").format(invited=invited)
+            if invited
+            else gettext("Never connected")
+        )
     if alert.rule == Rule.LOW_WEAR:
         return _low_wear(alert, facts)
     nights = facts.get("nights")
     if nights is None:
-        return "Too few nights"
-    return f"{nights} main sleep{'' if nights == 1 else 's'} in 7 nights"
+        return gettext("Too few nights")
+    return ngettext("{n} main sleep in 7 nights", "{n} main sleeps in 7 nights", nights).format(n=nights)
 
 
 def _low_wear(alert: Alert, facts: dict[str, Any]) -> str:
     now, target = percent(facts.get("adherence")), percent(facts.get("target"))
     if alert.level == Level.CRITICAL:
-        return (
-            f"Adherence {now}: target of {target} no longer reachable, best still possible {percent(facts.get('best'))}"
+        return gettext("Adherence {now}: target of {target} no longer reachable, best still possible {best}").format(
+            now=now, target=target, best=percent(facts.get("best"))
         )
-    best = f"; best still possible {percent(facts['best'])}" if facts.get("best") is not None else ""
-    return f"Adherence {now}, below {target}{best}"
+    if facts.get("best") is None:
+        return gettext("Adherence {now}, below {target}").format(now=now, target=target)
+    return gettext("Adherence {now}, below {target}; best still possible {best}").format(
+        now=now, target=target, best=percent(facts["best"])
+    )
 
 
 def state(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
@@ -85,11 +93,17 @@ def state(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> str:
         return f"{alert.get_resolution_display()} {clock(alert.resolved_at, now, zone)}"
     parts = []
     if alert.acknowledged_at:
-        name = f" by {who(alert.acknowledged_by)}" if alert.acknowledged_by else ""
-        parts.append(f"acknowledged{name} {clock(alert.acknowledged_at, now, zone)}")
+        at = clock(alert.acknowledged_at, now, zone)
+        parts.append(
+            gettext("acknowledged by {who} {at}").format(who=who(alert.acknowledged_by), at=at)
+            if alert.acknowledged_by
+            else gettext("acknowledged {at}").format(at=at)
+        )
     if alert.snoozed_until and alert.snoozed_until > now:
-        parts.append(f"snoozed until {_ahead(alert.snoozed_until, now, zone)}")
-    return "; ".join(parts) or "not acknowledged yet"
+        parts.append(
+            gettext("snoozed until {snoozed_until}").format(snoozed_until=_ahead(alert.snoozed_until, now, zone))
+        )
+    return "; ".join(parts) or gettext("not acknowledged yet")
 
 
 def _ahead(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
@@ -102,18 +116,18 @@ def _ahead(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
 def event(happened: AlertEvent) -> str:
     """Event of an alert, as one line of its history."""
     what = {
-        What.RAISED: "Raised",
-        What.WORSE: "Became critical",
-        What.BETTER: "No longer critical",
-        What.ACKNOWLEDGED: "Acknowledged",
-        What.SNOOZED: "Snoozed",
-        What.ASSIGNED: "Assigned",
-        What.RESOLVED: "Resolved",
+        What.RAISED: gettext("Raised"),
+        What.WORSE: gettext("Became critical"),
+        What.BETTER: gettext("No longer critical"),
+        What.ACKNOWLEDGED: gettext("Acknowledged"),
+        What.SNOOZED: gettext("Snoozed"),
+        What.ASSIGNED: gettext("Assigned"),
+        What.RESOLVED: gettext("Resolved"),
     }[What(happened.what)]
     if happened.note == TAKEN_BACK:
-        return "Acknowledgement undone" if happened.what == What.ACKNOWLEDGED else "Snooze undone"
+        return gettext("Acknowledgement undone") if happened.what == What.ACKNOWLEDGED else gettext("Snooze undone")
     if happened.what == What.RESOLVED:
         return f"{what}: {happened.note}"
     if happened.what == What.RAISED:
-        return f"{what} as {happened.note}" if happened.note else what
+        return gettext("{what} as {note}").format(what=what, note=happened.note) if happened.note else what
     return f"{what} {happened.note}".rstrip()

@@ -30,17 +30,18 @@ from participants.compiled_sql import Query
 from participants.conditions_sql import People
 from participants.models import Participant, Site, Trial, User
 from participants.querysets import acts_for
+from participants.team_texts import gettext
 from participants.user_input import Entered
 
 PAGE_SIZE = 25
 BY_RULE = (AlertEvent.What.RAISED, AlertEvent.What.RESOLVED)
 SHOWS = {
-    "open": ("Open", "the most urgent first"),
-    "mine": ("Mine", "assigned to you"),
-    "unassigned": ("Unassigned", "assigned to nobody"),
-    "acknowledged": ("Acknowledged", "seen by the team"),
-    "snoozed": ("Snoozed", "not counted for now"),
-    "resolved": ("Resolved", "in the last 14 days"),
+    "open": (gettext("Open"), gettext("the most urgent first")),
+    "mine": (gettext("Mine"), gettext("assigned to you")),
+    "unassigned": (gettext("Unassigned"), gettext("assigned to nobody")),
+    "acknowledged": (gettext("Acknowledged"), gettext("seen by the team")),
+    "snoozed": (gettext("Snoozed"), gettext("not counted for now")),
+    "resolved": (gettext("Resolved"), gettext("in the last 14 days")),
 }
 
 

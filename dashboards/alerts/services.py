@@ -19,10 +19,11 @@ from participants.audit import record
 from participants.compiled_sql import compiled
 from participants.conditions_sql import ID
 from participants.models import Membership, Participant, Trial, User
+from participants.team_texts import gettext
 
 What = AlertEvent.What
 # Days from today at whose beginning, in the trial's zone, a snoozed alert counts again.
-SNOOZES = {1: "until tomorrow", 3: "for 3 days", 7: "for a week"}
+SNOOZES = {1: gettext("until tomorrow"), 3: gettext("for 3 days"), 7: gettext("for a week")}
 TAKEN_BACK = "taken back"
 
 

@@ -24,6 +24,7 @@ from dashboards.ui.http import pushed
 from participants.compiled_sql import run_together
 from participants.forms import SeeOther
 from participants.models import Participant, Trial, User
+from participants.team_texts import gettext
 from participants.user_input import Entered, form_data, query_params
 
 MOST = 500  # alerts in one act
@@ -109,9 +110,9 @@ MOST_ADDRESS = 2000
 UNDO = {"acknowledge": "unacknowledge", "snooze": "unsnooze"}
 DONE = {
     "acknowledge": "acknowledged",
-    "unacknowledge": "not acknowledged any more",
+    "unacknowledge": gettext("not acknowledged any more"),
     "snooze": "snoozed",
-    "unsnooze": "not snoozed any more",
+    "unsnooze": gettext("not snoozed any more"),
     "assign": "assigned",
 }
 
@@ -163,7 +164,9 @@ def assignee(request: Request, trial: Trial, name: str) -> User | None:
 
 def _result_text(changed: list[Alert], verb: str) -> str:
     if not changed:
-        return "Nothing changed: it was so already, or it is resolved, or that colleague does not see the participant."
+        return gettext(
+            "Nothing changed: it was so already, or it is resolved, or that colleague does not see the participant."
+        )
     count = len(changed)
     return f"{'Alert' if count == 1 else f'{count} alerts'} {DONE[verb]}"
 

@@ -28,6 +28,7 @@ from ingestion.sync import manual
 from participants.audit import record_view
 from participants.forms import SeeOther
 from participants.models import Participant, Trial
+from participants.team_texts import gettext, ngettext
 from participants.user_input import form_data, query_params
 
 PAGE_SIZE = 50
@@ -167,47 +168,29 @@ def window_row(window: SyncWindow) -> WindowRow:
 
 
 def started(
-    request: Request, code: str, study_id: str, provider: str, do: Callable[[Connection], tuple[int, str, str]]
+    request: Request, code: str, study_id: str, provider: str, do: Callable[[Connection], tuple[int, str]]
 ) -> HttpResponse:
-    """Run `do` for a connection and go back to its page. `do` returns a count, and the messages for some and none."""
+    """Run `do` for a connection and go back to its page. `do` returns a count, and what to say of it."""
     participant = managed_participant(request, code, study_id)
     connection = get_object_or_404(participant.connections, provider=provider)
     try:
-        count, some, none = do(connection)
+        count, text = do(connection)
     except manual.NotConnected:
-        messages.error(request, "No data can be requested now: the connection is not active.")
+        messages.error(request, gettext("No data can be requested now: the connection is not active."))
     else:
-        if count:
-            requests = "data request" if count == 1 else "data requests"
-            messages.success(request, some.format(count=f"{count:,}", requests=requests))
-        else:
-            messages.info(request, none)
+        messages.add_message(request, messages.SUCCESS if count else messages.INFO, text)
     return SeeOther(reverse("dashboards:sync-detail", args=[code, study_id, provider]))
 
 
 @require_POST
 @signed_in
 def sync_now(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
-    def do(connection: Connection) -> tuple[int, str, str]:
+    def do(connection: Connection) -> tuple[int, str]:
         count = manual.sync_now(connection, timezone.now())
-        return count, "Started: {count} {requests}.", "There is nothing to fetch: the monitoring has ended."
-
-    return started(request, code, study_id, provider, do)
-
-
-@require_POST
-@signed_in
-def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
-    def do(connection: Connection) -> tuple[int, str, str]:
-        try:
-            first = form_data(request).day("from")
-        except ValidationError as refused:
-            return 0, "", f"Choose the first day to fetch. {refused.message}"
-        count = manual.backfill(connection, first, timezone.now())
-        return (
-            count,
-            f"Started: {{count}} {{requests}} since {first.day} {first:%b %Y}, the newest first.",
-            "There is nothing to fetch: the dates of trial and participant allow no request.",
+        if not count:
+            return 0, gettext("There is nothing to fetch: the monitoring has ended.")
+        return count, ngettext("Started: {n} data request.", "Started: {n} data requests.", count).format(
+            n=f"{count:,}"
         )
 
     return started(request, code, study_id, provider, do)
@@ -215,9 +198,33 @@ def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpR
 
 @require_POST
 @signed_in
+def backfill(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
+    def do(connection: Connection) -> tuple[int, str]:
+        try:
+            first = form_data(request).day("from")
+        except ValidationError as refused:
+            return 0, gettext("Choose the first day to fetch. {why}").format(why=refused.message)
+        count = manual.backfill(connection, first, timezone.now())
+        if not count:
+            return 0, gettext("There is nothing to fetch: the dates of trial and participant allow no request.")
+        text = ngettext(
+            "Started: {n} data request since {date}, the newest first.",
+            "Started: {n} data requests since {date}, the newest first.",
+            count,
+        )
+        return count, text.format(n=f"{count:,}", date=f"{first.day} {first:%b %Y}")
+
+    return started(request, code, study_id, provider, do)
+
+
+@require_POST
+@signed_in
 def requeue(request: Request, code: str, study_id: str, provider: str) -> HttpResponse:
-    def do(connection: Connection) -> tuple[int, str, str]:
+    def do(connection: Connection) -> tuple[int, str]:
         count = manual.requeue(connection, timezone.now())
-        return count, "Trying {count} failed {requests} again.", "Nothing has failed."
+        if not count:
+            return 0, gettext("Nothing has failed.")
+        text = ngettext("Trying {n} failed data request again.", "Trying {n} failed data requests again.", count)
+        return count, text.format(n=f"{count:,}")
 
     return started(request, code, study_id, provider, do)

@@ -24,6 +24,7 @@ from ingestion.models import Connection, Invitation
 from participants.forms import SeeOther
 from participants.models import Participant
 from participants.privacy import languages
+from participants.team_texts import gettext
 from participants.user_input import query_params
 
 # In the session: invitations made in it, whose links it may still show.
@@ -70,7 +71,9 @@ def invitation(request: Request, code: str, study_id: str, pk: int) -> HttpRespo
 
 def qr(text: str) -> SafeString:
     """A QR code as SVG, to stand in a page."""
-    drawn = segno.make(text, error="m").svg_inline(scale=4, border=2, omitsize=True, title="QR code of the link")
+    drawn = segno.make(text, error="m").svg_inline(
+        scale=4, border=2, omitsize=True, title=gettext("QR code of the link")
+    )
     return mark_safe(drawn)  # noqa: S308  segno draws numbers, and our own title
 
 
@@ -81,7 +84,7 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
     participant = managed_participant(request, code, study_id)
     connection = get_object_or_404(participant.connections, provider=provider)
     if connection.status not in (Connection.Status.ACTIVE, Connection.Status.RECONNECT):
-        messages.info(request, "It is disconnected already.")
+        messages.info(request, gettext("It is disconnected already."))
         return SeeOther(page_of(participant))
     shown = side_panel.link(connection, timezone.now())
     if request.method != "POST":
@@ -89,9 +92,14 @@ def disconnect(request: Request, code: str, study_id: str, provider: str) -> Htt
         return render(request, "dashboards/connections/disconnect.html", context)
     name = shown.described.provider
     if connections_services.disconnect(connection, reason="manager", now=timezone.now()):
-        messages.success(request, f"Disconnected from {name}. No more data are requested there.")
+        messages.success(
+            request, gettext("Disconnected from {name}. No more data are requested there.").format(name=name)
+        )
     else:
-        messages.warning(request, f"No more data are requested from {name}, but it has not confirmed the end yet.")
+        messages.warning(
+            request,
+            gettext("No more data are requested from {name}, but it has not confirmed the end yet.").format(name=name),
+        )
     return SeeOther(page_of(participant))
 
 

@@ -13,18 +13,19 @@ from metrics.models import Export
 from metrics.registry import METRICS
 from participants.forms import DayField
 from participants.models import Trial, User
+from participants.team_texts import gettext
 
 DATE = forms.DateInput(attrs={"type": "date", "class": "input"}, format="%Y-%m-%d")
 MOST_IDS = 20_000  # characters
 
 FORMAT_LABELS = {
     "daily": (
-        "Daily table",
-        "One row a participant and day, with a data dictionary. CSV and Parquet, ready for R or SAS.",
+        gettext("Daily table"),
+        gettext("One row a participant and day, with a data dictionary. CSV and Parquet, ready for R or SAS."),
     ),
-    "parquet": ("Parquet", "Every sample, by metric and date. For DuckDB, Polars, pandas, Spark."),
-    "csv": ("CSV", "Every sample as text, compressed, a file a metric and month."),
-    "ndjson": ("NDJSON", "Every sample as a JSON object on a line of its own."),
+    "parquet": (gettext("Parquet"), gettext("Every sample, by metric and date. For DuckDB, Polars, pandas, Spark.")),
+    "csv": ("CSV", gettext("Every sample as text, compressed, a file a metric and month.")),
+    "ndjson": ("NDJSON", gettext("Every sample as a JSON object on a line of its own.")),
     "fhir": ("HL7 FHIR R5", "Observations with LOINC and UCUM codes, for clinical systems."),
     "omh": ("Open mHealth", "IEEE 1752.1 data points, for health-data tools."),
 }
@@ -34,14 +35,21 @@ class ExportForm(forms.Form):
     """As a form of the page; `checked` is the checked request. Errors of the service stand at their fields."""
 
     format = forms.ChoiceField(widget=forms.RadioSelect, initial="daily")
-    start_on = DayField(label="From", required=False, widget=DATE)
+    start_on = DayField(label=gettext("From"), required=False, widget=DATE)
     end_on = DayField(label="To", required=False, widget=DATE)
     clock = forms.ChoiceField(
-        label="Dates are", choices=Export.Clock.choices, required=False, widget=forms.Select(attrs={"class": "select"})
+        label=gettext("Dates are"),
+        choices=Export.Clock.choices,
+        required=False,
+        widget=forms.Select(attrs={"class": "select"}),
     )
     compression = forms.ChoiceField(
-        label="Text files are compressed by",
-        choices=[("gzip", "gzip: opens everywhere"), ("zstd", "zstd: quicker to read"), ("none", "nothing")],
+        label=gettext("Text files are compressed by"),
+        choices=[
+            ("gzip", gettext("gzip: opens everywhere")),
+            ("zstd", gettext("zstd: quicker to read")),
+            ("none", gettext("nothing")),
+        ],
         required=False,
         widget=forms.Select(attrs={"class": "select"}),
     )
@@ -49,7 +57,7 @@ class ExportForm(forms.Form):
         required=False, choices=[(metric.code, metric.name) for metric in METRICS], widget=forms.CheckboxSelectMultiple
     )
     participants = forms.CharField(
-        label="Study ids",
+        label=gettext("Study ids"),
         required=False,
         max_length=MOST_IDS,
         widget=forms.Textarea(attrs={"class": "input", "rows": 3, "spellcheck": "false"}),

@@ -26,6 +26,7 @@ from metrics.models import Export, ExportFile
 from metrics.registry import BY_CODE
 from participants.forms import SeeOther
 from participants.s3 import StoreFault
+from participants.team_texts import gettext
 from participants.user_input import form_data, query_params
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,12 @@ log = logging.getLogger(__name__)
 SHOWN = 30  # exports
 FILES_SHOWN = 200
 STATES = {
-    Export.State.WAITING: ("Waiting for a worker", "s-waiting", "mute"),
-    Export.State.RUNNING: ("Being written", "s-waiting", "mute"),
-    Export.State.DONE: ("Ready", "s-active", "ok"),
-    Export.State.FAILED: ("Failed", "s-crit", "crit"),
-    Export.State.CANCELLED: ("Cancelled", "s-withdrawn", "mute"),
-    Export.State.EXPIRED: ("Deleted", "s-withdrawn", "mute"),
+    Export.State.WAITING: (gettext("Waiting for a worker"), "s-waiting", "mute"),
+    Export.State.RUNNING: (gettext("Being written"), "s-waiting", "mute"),
+    Export.State.DONE: (gettext("Ready"), "s-active", "ok"),
+    Export.State.FAILED: (gettext("Failed"), "s-crit", "crit"),
+    Export.State.CANCELLED: (gettext("Cancelled"), "s-withdrawn", "mute"),
+    Export.State.EXPIRED: (gettext("Deleted"), "s-withdrawn", "mute"),
 }
 
 
@@ -60,8 +61,10 @@ class Row:
             return " ".join(self.export.people.values_list("study_id", flat=True))
         names = [BY_CODE[code].name for code in self.export.metrics if code in BY_CODE]
         if not names:
-            return "all metrics"
-        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            return gettext("all metrics")
+        if len(names) <= 3:
+            return ", ".join(names)
+        return gettext("{names} and {n} more").format(names=", ".join(names[:3]), n=len(names) - 3)
 
     @property
     def state(self) -> tuple[str, str, str]:
@@ -175,9 +178,9 @@ def export_cancel(request: Request, code: str, uuid: Any) -> HttpResponse:
     """Call it off."""
     export_row = visible_export(request, code, uuid)
     if exports.export_cancel(export_row):
-        messages.success(request, "The export is cancelled and what was written is deleted.")
+        messages.success(request, gettext("The export is cancelled and what was written is deleted."))
     else:
-        messages.info(request, "It had ended already.")
+        messages.info(request, gettext("It had ended already."))
     return SeeOther(reverse("dashboards:exports", args=[code]))
 
 

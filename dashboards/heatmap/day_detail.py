@@ -23,6 +23,7 @@ from metrics.monitoring.status import AttentionStatus
 from metrics.reading import queries as reading_queries
 from participants.audit import record_view
 from participants.models import Participant, Protocol
+from participants.team_texts import gettext
 from participants.user_input import day_of, midnight
 
 TONES = {DayStatus.VALID: "s-ok", DayStatus.INVALID: "s-warn", DayStatus.LOST: "s-crit"}
@@ -56,7 +57,7 @@ def heatmap_day(request: Request, code: str, study_id: str, date: str) -> HttpRe
         "badge": attention_badge(AttentionStatus(person.attention_status), rules.upload_warn_hours),
         "date": on,
         "day": day,
-        "status_text": status_text(day, rules) if day else "No result on this day",
+        "status_text": status_text(day, rules) if day else gettext("No result on this day"),
         "mark": DAY_STATUS[DayStatus(day.status)][1] if day else "",
         "tone": TONES.get(DayStatus(day.status), "s-mute") if day else "s-mute",
         "worn": "" if day is None else f"{min(day.worn_minutes / day.day_minutes, 1) * 100:.1f}",
@@ -81,7 +82,9 @@ def status_text(day: ParticipantDay, rules: Protocol) -> str:
     if day.status == DayStatus.EXCLUDED:
         return f"{label}: {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else label
     least = hours_minutes(rules.valid_day_minutes).removesuffix(f"{NO_BREAK}00")
-    return f"{label}: worn {hours_minutes(day.worn_minutes)} ({least} needed)"
+    return gettext("{label}: worn {worn_minutes} ({least} needed)").format(
+        label=label, worn_minutes=hours_minutes(day.worn_minutes), least=least
+    )
 
 
 def scale_of(on: dt.date, zone: ZoneInfo) -> Scale:

@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 
 from dashboards.heatmap.svg_paths import DAYS, NIGHTS, Kind
 from participants import user_input
+from participants.team_texts import gettext
 
-SPANS = {"4w": ("4 weeks", 28), "8w": ("8 weeks", 56), "trial": ("Trial", 0)}
-SORTS = {"urgency": "most urgent", "adherence": "lowest adherence", "id": "study id"}
+SPANS = {"4w": (gettext("4 weeks"), 28), "8w": (gettext("8 weeks"), 56), "trial": (gettext("Trial"), 0)}
+SORTS = {"urgency": gettext("most urgent"), "adherence": gettext("lowest adherence"), "id": gettext("study id")}
 # Name -> (label, field of the status summary, what its codes mean).
 MEASURES: dict[str, tuple[str, str, tuple[Kind, ...]]] = {
-    "days": ("Day status and wear", "day_codes", DAYS),
-    "nights": ("Nights", "nights", NIGHTS),
+    "days": (gettext("Day status and wear"), "day_codes", DAYS),
+    "nights": (gettext("Nights"), "nights", NIGHTS),
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.monitoring import day_codes
+from participants.team_texts import gettext
 
 DayCodes = NDArray[np.uint8]  # (people, days)
 
@@ -41,11 +42,11 @@ DAYS = (
     Kind(day_codes.PENDING, "m-pending m-solid", "pending", "o-pending"),
     Kind(day_codes.LOST, "m-lost", "lost", "o-lost"),
     Kind(day_codes.EXCLUDED, "m-excluded", "excluded", ""),
-    Kind(day_codes.FAULT, "m-fault", "technical problem", "o-pending"),
+    Kind(day_codes.FAULT, "m-fault", gettext("technical problem"), "o-pending"),
 )
 NIGHTS = (
     Kind(day_codes.NIGHT, "m-night", "recorded", "o-night"),
-    Kind(day_codes.NO_NIGHT, "m-no-night", "no night", "o-invalid"),
+    Kind(day_codes.NO_NIGHT, "m-no-night", gettext("no night"), "o-invalid"),
     Kind(day_codes.NIGHT_PENDING, "m-pending m-solid", "pending", "o-pending"),
 )
 

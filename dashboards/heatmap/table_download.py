@@ -11,6 +11,7 @@ from dashboards.ui.status_labels import BADGES
 from metrics.monitoring.status import AttentionStatus
 from participants.models import Trial
 from participants.tables import Column
+from participants.team_texts import gettext
 
 
 def table(trial: Trial, everybody: Everybody, filters: HeatmapFilters, now: dt.datetime) -> downloads.Table:
@@ -20,10 +21,13 @@ def table(trial: Trial, everybody: Everybody, filters: HeatmapFilters, now: dt.d
     known = ", ".join(dict.fromkeys(kind.label for kind in kinds))
     days = [everybody.first + dt.timedelta(days=i) for i in range(everybody.codes.shape[1])]
     columns = [
-        Column("study_id", "Participant's study id (pseudonym)"),
-        Column("status", "The status of the page: what needs attention first"),
-        Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
-        *(Column(day.isoformat(), f"That local day: {known}; blank: not monitored") for day in days),
+        Column("study_id", gettext("Participant's study id (pseudonym)")),
+        Column("status", gettext("The status of the page: what needs attention first")),
+        Column("adherence", gettext("Valid days as a share of the days that count, 0 to 1; blank: no day counts yet")),
+        *(
+            Column(day.isoformat(), gettext("That local day: {known}; blank: not monitored").format(known=known))
+            for day in days
+        ),
     ]
     rows = (
         [

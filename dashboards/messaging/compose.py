@@ -19,6 +19,7 @@ from dashboards.models import Alert, MessageTemplate
 from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant, Trial, User
 from participants.privacy import contacts
+from participants.team_texts import gettext
 from participants.user_input import Entered, number_of
 
 MOST_BODY = 100_000  # characters of an e-mail's text
@@ -89,14 +90,20 @@ class ComposedEmail:
     def button(self) -> str:
         """Send 2 now, hold 1."""
         if self.held_count and not self.now_count:
-            return f"Hold {self.held_count} until they may go"
-        return f"Send {self.now_count} now" + (f", hold {self.held_count}" if self.held_count else "")
+            return gettext("Hold {held_count} until they may go").format(held_count=self.held_count)
+        if self.held_count:
+            return gettext("Send {n} now, hold {held}").format(n=self.now_count, held=self.held_count)
+        return gettext("Send {n} now").format(n=self.now_count)
 
     @property
     def counted(self) -> str:
-        parts = [f"{self.now_count} now"]
-        parts += [f"{self.held_count} held"] if self.held_count else []
-        parts += [f"{self.refused_count} not possible"] if self.refused_count else []
+        parts = [gettext("{now_count} now").format(now_count=self.now_count)]
+        parts += [gettext("{held_count} held").format(held_count=self.held_count)] if self.held_count else []
+        parts += (
+            [gettext("{refused_count} not possible").format(refused_count=self.refused_count)]
+            if self.refused_count
+            else []
+        )
         return ", ".join(parts)
 
     @property

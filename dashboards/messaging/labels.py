@@ -8,25 +8,26 @@ from zoneinfo import ZoneInfo
 from dashboards.models import Outreach
 from dashboards.ui import formatting
 from dashboards.ui.connection_labels import Badge
+from participants.team_texts import gettext
 
 State = Outreach.State
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 BADGES: dict[str, Badge] = {
-    State.HELD: Badge("Held", "s-waiting", "s-warn"),
-    State.SENDING: Badge("Sending", "s-waiting", "s-mute"),
-    State.SENT: Badge("Sent", "s-active", "s-ok"),
-    State.BOUNCED: Badge("Bounced", "s-crit", "s-crit"),
-    State.FAILED: Badge("Failed", "s-crit", "s-crit"),
-    State.DROPPED: Badge("Not sent", "s-withdrawn", "s-mute"),
+    State.HELD: Badge(gettext("Held"), "s-waiting", "s-warn"),
+    State.SENDING: Badge(gettext("Sending"), "s-waiting", "s-mute"),
+    State.SENT: Badge(gettext("Sent"), "s-active", "s-ok"),
+    State.BOUNCED: Badge(gettext("Bounced"), "s-crit", "s-crit"),
+    State.FAILED: Badge(gettext("Failed"), "s-crit", "s-crit"),
+    State.DROPPED: Badge(gettext("Not sent"), "s-withdrawn", "s-mute"),
 }
-CALLED = Badge("Called", "s-active", "s-ok")
+CALLED = Badge(gettext("Called"), "s-active", "s-ok")
 # Stored, and told by the API, as if everybody were a woman: what pages say in their place.
 PLAIN = {
-    "Reached her": "Reached",
-    "she has left the trial": "they have left the trial",
-    "she wants no more reminders": "they want no more reminders",
-    "her address refuses mail": "their address refuses e-mail",
+    "Reached her": gettext("Reached"),
+    "she has left the trial": gettext("they have left the trial"),
+    "she wants no more reminders": gettext("they want no more reminders"),
+    "her address refuses mail": gettext("their address refuses e-mail"),
 }
 
 
@@ -52,7 +53,7 @@ def span(seconds: float) -> str:
     """How long something took, in at most two units: 12 min, 4 h 25, 2 d 3 h."""
     whole = max(0, int(seconds))
     if whole < HOUR:
-        return f"{whole // MINUTE}{formatting.NO_BREAK}min"
+        return gettext("{whole}\u00a0min").format(whole=whole // MINUTE)
     if whole < DAY:
         return formatting.hours_minutes(whole // MINUTE)
     days, hours = whole // DAY, whole % DAY // HOUR
@@ -63,10 +64,12 @@ def outcome(row: Outreach, now: dt.datetime) -> str:
     """Result: "Data came back after 4 h 25", "Waiting for data (sent 2 d ago)"; else what is known of the sending."""
     if row.state == State.SENT and row.sent_at:
         if row.back_at:
-            return f"Data came back after {span((row.back_at - row.sent_at).total_seconds())}"
-        return f"Waiting for data (sent {formatting.ago(row.sent_at, now)})"
+            return gettext("Data came back after {back_at}").format(
+                back_at=span((row.back_at - row.sent_at).total_seconds())
+            )
+        return gettext("Waiting for data (sent {sent_at})").format(sent_at=formatting.ago(row.sent_at, now))
     if row.state == State.HELD:
-        due = "goes out within a minute" if row.send_after <= now else ""
+        due = gettext("goes out within a minute") if row.send_after <= now else ""
         return sentence(", ".join(part for part in (due, row.state_reason) if part))
     return sentence(plain(row.state_reason))
 
@@ -84,5 +87,5 @@ def moment(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
     """A coming instant: today, 13:05; tomorrow, 08:00; 27 Nov, 08:00."""
     local, today = instant.astimezone(zone), now.astimezone(zone).date()
     if local.date() == today + dt.timedelta(days=1):
-        return f"tomorrow, {local:%H:%M}"
+        return gettext("tomorrow, {local:%H:%M}").format(local=local)
     return formatting.clock(instant, now, zone)

@@ -25,6 +25,7 @@ from dashboards.ui.connection_labels import Badge
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
 from participants.models import Participant
+from participants.team_texts import gettext
 from participants.user_input import Entered, query_params
 
 PAGE_SIZE = 50
@@ -32,12 +33,12 @@ State = Outreach.State
 WAITING, CALLS, TROUBLE = "waiting", "calls", "trouble"
 # Value of `show` -> its label and condition.
 SHOWS: dict[str, tuple[str, Q]] = {
-    WAITING: ("Waiting for data", services.without_newer_data()),
-    "back": ("Data came back", Q(back_at__isnull=False)),
-    TROUBLE: ("Bounced or failed", Q(state__in=(State.BOUNCED, State.FAILED))),
-    "held": ("Held or sending", Q(state__in=(State.HELD, State.SENDING))),
-    "dropped": ("Not sent", Q(state=State.DROPPED)),
-    CALLS: ("Calls", Q(kind=Outreach.Kind.CALL)),
+    WAITING: (gettext("Waiting for data"), services.without_newer_data()),
+    "back": (gettext("Data came back"), Q(back_at__isnull=False)),
+    TROUBLE: (gettext("Bounced or failed"), Q(state__in=(State.BOUNCED, State.FAILED))),
+    "held": (gettext("Held or sending"), Q(state__in=(State.HELD, State.SENDING))),
+    "dropped": (gettext("Not sent"), Q(state=State.DROPPED)),
+    CALLS: (gettext("Calls"), Q(kind=Outreach.Kind.CALL)),
 }
 
 

@@ -20,15 +20,28 @@ from ingestion import live_providers
 from metrics.models import Cause
 from participants.models import Protocol, Trial
 from participants.privacy import contacts
+from participants.team_texts import gettext, ngettext
 
-NOW = Badge("Now", "s-active", "s-ok")
+NOW = Badge(gettext("Now"), "s-active", "s-ok")
 NAMED = 3  # study ids in a sentence; more are counted
 
 REFUSED = {
-    contact_limits.LEFT: ("Has left", "has left the trial", "have left the trial"),
-    contact_limits.NO_ADDRESS: ("No address", "has no e-mail address here", "have no e-mail address here"),
-    contact_limits.OPTED_OUT: ("Opted out", "wants no more reminders", "want no more reminders"),
-    contact_limits.BOUNCED: ("Bounced", "has an address that refuses e-mail", "have an address that refuses e-mail"),
+    contact_limits.LEFT: (gettext("Has left"), gettext("has left the trial"), gettext("have left the trial")),
+    contact_limits.NO_ADDRESS: (
+        gettext("No address"),
+        gettext("has no e-mail address here"),
+        gettext("have no e-mail address here"),
+    ),
+    contact_limits.OPTED_OUT: (
+        gettext("Opted out"),
+        gettext("wants no more reminders"),
+        gettext("want no more reminders"),
+    ),
+    contact_limits.BOUNCED: (
+        gettext("Bounced"),
+        gettext("has an address that refuses e-mail"),
+        gettext("have an address that refuses e-mail"),
+    ),
 }
 
 
@@ -59,15 +72,31 @@ def last_contact_text(recipient: Recipient, now: dt.datetime) -> str:
     """Text for a recipient's language and when they were last written to."""
     parts = [recipient.reach.language_name]
     if recipient.reach.opted_out_at:
-        parts.append(f"opted out {formatting.clock(recipient.reach.opted_out_at, now, recipient.zone)}")
+        parts.append(
+            gettext("opted out {opted_out_at}").format(
+                opted_out_at=formatting.clock(recipient.reach.opted_out_at, now, recipient.zone)
+            )
+        )
     elif recipient.reach.bounced_at:
-        parts.append(f"address bounced {formatting.clock(recipient.reach.bounced_at, now, recipient.zone)}")
+        parts.append(
+            gettext("address bounced {bounced_at}").format(
+                bounced_at=formatting.clock(recipient.reach.bounced_at, now, recipient.zone)
+            )
+        )
     elif recipient.last_email is None:
-        parts.append("never written to")
+        parts.append(gettext("never written to"))
     elif recipient.last_email > now:
-        parts.append(f"an e-mail is held until {labels.moment(recipient.last_email, now, recipient.zone)}")
+        parts.append(
+            gettext("an e-mail is held until {last_email}").format(
+                last_email=labels.moment(recipient.last_email, now, recipient.zone)
+            )
+        )
     else:
-        parts.append(f"last e-mail {formatting.clock(recipient.last_email, now, recipient.zone)}")
+        parts.append(
+            gettext("last e-mail {last_email}").format(
+                last_email=formatting.clock(recipient.last_email, now, recipient.zone)
+            )
+        )
     return " · ".join(parts)
 
 
@@ -75,8 +104,8 @@ def names(people: Sequence[Recipient]) -> str:
     """Study ids of recipients as text: AX-0078, AX-0311 and 12 more."""
     ids = [recipient.study_id for recipient in people]
     if len(ids) <= NAMED:
-        return ids[0] if len(ids) == 1 else f"{', '.join(ids[:-1])} and {ids[-1]}"
-    return f"{', '.join(ids[:2])} and {len(ids) - 2} more"
+        return ids[0] if len(ids) == 1 else gettext("{ids} and {last}").format(ids=", ".join(ids[:-1]), last=ids[-1])
+    return gettext("{ids} and {n} more").format(ids=", ".join(ids[:2]), n=len(ids) - 2)
 
 
 def checks(
@@ -91,8 +120,10 @@ def checks(
 ) -> list[Check]:
     """Results of all checks, the most important first. `people`: the chosen recipients."""
     if not people:
-        return [Check(False, "No participant is chosen.", shape="s-silent")]
-    results = [] if settings.EMAIL_HOST else [Check(False, "This site has no mail server: nothing can be sent.")]
+        return [Check(False, gettext("No participant is chosen."), shape="s-silent")]
+    results = (
+        [] if settings.EMAIL_HOST else [Check(False, gettext("This site has no mail server: nothing can be sent."))]
+    )
     results += _refusals(people)
     results += _quiet(people, protocol, now)
     results += _gaps(people, protocol, now)
@@ -105,51 +136,68 @@ def _refusals(people: Sequence[Recipient]) -> list[Check]:
     results = []
     for code, (_, one_does, many_do) in REFUSED.items():
         if who := [recipient for recipient in people if recipient.when.refused == code]:
-            text = f"{one_does if len(who) == 1 else many_do}: not written to."
+            text = gettext("{what}: not written to.").format(what=one_does if len(who) == 1 else many_do)
             results.append(Check(False, text, names(who), "s-crit"))
-    return results or [Check(True, "Nobody opted out, no address bounced")]
+    return results or [Check(True, gettext("Nobody opted out, no address bounced"))]
 
 
 def _quiet(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) -> list[Check]:
     if protocol.quiet_from == protocol.quiet_until:
         return []
-    hours = f"Quiet hours {protocol.quiet_from:%H:%M}–{protocol.quiet_until:%H:%M}"
+    hours = gettext("Quiet hours {quiet_from:%H:%M}–{quiet_until:%H:%M}").format(
+        quiet_from=protocol.quiet_from, quiet_until=protocol.quiet_until
+    )
     held = [recipient for recipient in people if contact_limits.QUIET in recipient.when.held]
     if held and held[0].when.at:
         until = labels.moment(held[0].when.at, now, held[0].zone)
-        verb = "is" if len(held) == 1 else "are"
-        text = f"{verb} in them when it would go. Held until {until}, local time."
+        text = ngettext(
+            "is in them when it would go. Held until {until}, local time.",
+            "are in them when it would go. Held until {until}, local time.",
+            len(held),
+        ).format(until=until)
         return [Check(False, text, f"{hours}: {names(held)}", "s-waiting")]
     sendable = sum(recipient.when.at is not None for recipient in people)
     if not sendable:
         return []
-    return [Check(True, f"{hours}: outside them for {f'all {sendable}' if sendable > 1 else 'the participant'}")]
+    text = ngettext("{hours}: outside them for the participant", "{hours}: outside them for all {n}", sendable)
+    return [Check(True, text.format(hours=hours, n=sendable))]
 
 
 def _gaps(people: Sequence[Recipient], protocol: Protocol, now: dt.datetime) -> list[Check]:
     held = [recipient for recipient in people if contact_limits.GAP in recipient.when.held]
-    limit = f"one e-mail in {protocol.contact_gap_hours}{formatting.NO_BREAK}h is the limit"
+    limit = gettext("one e-mail in {contact_gap_hours}\u00a0h is the limit").format(
+        contact_gap_hours=protocol.contact_gap_hours
+    )
     if len(held) > NAMED:
-        return [Check(False, f"were written to lately; {limit}. Held until then, and dropped if data arrive before.",
-                      names(held), "s-waiting")]  # fmt: skip
+        text = gettext("were written to lately; {limit}. Held until then, and dropped if data arrive before.")
+        return [Check(False, text.format(limit=limit), names(held), "s-waiting")]
     results = []
     for recipient in held:
         if recipient.when.at and recipient.last_email:
-            was = "has an e-mail waiting"
+            was = gettext("has an e-mail waiting")
             if recipient.last_email <= now:
-                was = f"was written to {formatting.clock(recipient.last_email, now, recipient.zone)}"
+                was = gettext("was written to {last_email}").format(
+                    last_email=formatting.clock(recipient.last_email, now, recipient.zone)
+                )
             until = labels.moment(recipient.when.at, now, recipient.zone)
-            text = f"{was}; {limit}. Held until {until}, and dropped if data arrive before."
+            text = gettext("{was}; {limit}. Held until {until}, and dropped if data arrive before.").format(
+                was=was, limit=limit, until=until
+            )
             results.append(Check(False, text, recipient.study_id, "s-waiting"))
     return results or [
-        Check(True, f"Nobody was written to in the last {protocol.contact_gap_hours}{formatting.NO_BREAK}h")
+        Check(
+            True,
+            gettext("Nobody was written to in the last {contact_gap_hours}\u00a0h").format(
+                contact_gap_hours=protocol.contact_gap_hours
+            ),
+        )
     ]
 
 
 def _fit(people: Sequence[Recipient], templates: Sequence[MessageTemplate], code: str) -> list[Check]:
     chosen = next((template for template in templates if template.code == code), None)
     if chosen is None:
-        return [Check(False, "This trial has no message templates: staff add them.", shape="s-silent")]
+        return [Check(False, gettext("This trial has no message templates: staff add them."), shape="s-silent")]
     by_cause: dict[str, list[Recipient]] = {}
     for recipient in people:
         if not people_to_write_to.fits(chosen, recipient.cause):
@@ -160,19 +208,19 @@ def _fit(people: Sequence[Recipient], templates: Sequence[MessageTemplate], code
         title = next((t.title for t in templates if better and t.code == better.code and t.language == "en"), "")
         title = title or (better.title if better else "")
         cause_label = CAUSES[Cause(cause)][0].lower()
-        pronoun = "it" if len(who) == 1 else "them"
+        use = ngettext("Use “{title}” for it", "Use “{title}” for them", len(who)).format(title=title)
         results.append(
             Check(
                 False,
-                f"{cause_label}: this template is not about that.",
+                gettext("{cause_label}: this template is not about that.").format(cause_label=cause_label),
                 f"{names(who)}:",
                 "s-silent",
-                f"Use “{title}” for {pronoun}" if better else "",
+                use if better else "",
                 better.code if better else "",
                 tuple(recipient.study_id for recipient in who[:200]),
             )
         )
-    return results or [Check(True, "The template fits what is wrong for each of them")]
+    return results or [Check(True, gettext("The template fits what is wrong for each of them"))]
 
 
 def _texts(trial: Trial, people: Sequence[Recipient], texts: dict[str, Text], edited: set[str]) -> list[Check]:
@@ -180,19 +228,33 @@ def _texts(trial: Trial, people: Sequence[Recipient], texts: dict[str, Text], ed
     everything = "".join(text.subject + text.body for text in texts.values())
     if "reconnect_link" in template_engine.used(everything):
         if not live_providers.providers():
-            results.append(Check(False, "This site has no vendor connection: no link can be made.", shape="s-crit"))
+            results.append(
+                Check(False, gettext("This site has no vendor connection: no link can be made."), shape="s-crit")
+            )
         elif not trial.is_demo and any(provider.synthetic for provider in live_providers.providers()):
-            text = "A simulator plays the vendor on this site: links are made for demo trials alone."
+            text = gettext("A simulator plays the vendor on this site: links are made for demo trials alone.")
             results.append(Check(False, text, shape="s-crit"))
     other = [code for code in texts if code not in edited]
     if edited and other:
-        changed = " and ".join(contacts.LANGUAGES[code] for code in texts if code in edited)
-        kept = " and ".join(contacts.LANGUAGES[code] for code in other)
+        changed = gettext(" and ").join(contacts.LANGUAGES[code] for code in texts if code in edited)
+        kept = gettext(" and ").join(contacts.LANGUAGES[code] for code in other)
         results.append(
-            Check(False, f"You changed the {changed} text; the {kept} one goes as it is saved.", shape="s-info")
+            Check(
+                False,
+                gettext("You changed the {changed} text; the {kept} one goes as it is saved.").format(
+                    changed=changed, kept=kept
+                ),
+                shape="s-info",
+            )
         )
     sites = {site for recipient in people if (site := recipient.participant.site) and not site.email}
     if sites:
         named = ", ".join(sorted(site.name for site in sites))
-        results.append(Check(False, f"{named}: no reply address is set; replies go to the sender’s.", shape="s-info"))
+        results.append(
+            Check(
+                False,
+                gettext("{named}: no reply address is set; replies go to the sender’s.").format(named=named),
+                shape="s-info",
+            )
+        )
     return results

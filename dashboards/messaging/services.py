@@ -25,6 +25,7 @@ from metrics.monitoring import pending
 from participants.audit import record
 from participants.locks import locked_participant
 from participants.models import Participant, User
+from participants.team_texts import gettext
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +58,11 @@ def texts_check(texts: Mapping[str, Text]) -> None:
     """Raise CannotWrite or InvalidTemplate for a text that is empty, too long or names unknown variables."""
     for text in texts.values():
         if not text.subject.strip() or not text.body.strip():
-            raise CannotWrite("Give the e-mail a subject and a text.")
+            raise CannotWrite(gettext("Give the e-mail a subject and a text."))
         if len(text.subject) > TITLE_LENGTH:
-            raise CannotWrite(f"The subject is longer than {TITLE_LENGTH} characters.")
+            raise CannotWrite(
+                gettext("The subject is longer than {title_length} characters.").format(title_length=TITLE_LENGTH)
+            )
         template_engine.check(text.subject)
         template_engine.check(text.body)
 
@@ -82,9 +85,9 @@ def batch_write(
     `code`: the template's. Raises CannotWrite, InvalidTemplate.
     """
     if not settings.EMAIL_HOST:
-        raise CannotWrite("This site has no mail server: its operator sets EMAIL_HOST.")
+        raise CannotWrite(gettext("This site has no mail server: its operator sets EMAIL_HOST."))
     if not reason.strip():
-        raise CannotWrite("Say why you write: the log keeps the reason.")
+        raise CannotWrite(gettext("Say why you write: the log keeps the reason."))
     texts_check(texts)
     reachable = [(recipient, recipient.when.at) for recipient in recipients if recipient.when.at is not None]
     rows = []

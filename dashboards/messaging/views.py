@@ -32,6 +32,7 @@ from dashboards.ui.access import Request, signed_in, visible_trial
 from participants.forms import SeeOther
 from participants.models import Participant
 from participants.privacy import contacts, encryption
+from participants.team_texts import gettext
 from participants.user_input import form_data, query_params
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def contact(request: Request, code: str) -> HttpResponse:
     email = compose.compose_email(trial, request.user, form_data(request) or query_params(request), now)
     if not email.recipients:
         if query_params(request).get("all") == "1":
-            messages.info(request, "No participant whom you may write to matches.")
+            messages.info(request, gettext("No participant whom you may write to matches."))
             return SeeOther(reverse("dashboards:trial", args=[code]))
         raise Http404("nobody is named")
     tested = ""
@@ -95,7 +96,7 @@ def _shown(email: compose.ComposedEmail, now: dt.datetime) -> dict[str, Any]:
 def _send(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> HttpResponse | None:
     """Store the batch and go to the log; None where something is wrong: `fault` then says what."""
     if not email.chosen or email.refused_count == len(email.chosen):
-        email.fault = "No chosen participant can be written to."
+        email.fault = gettext("No chosen participant can be written to.")
         return None
     try:
         services.batch_write(
@@ -127,15 +128,15 @@ def _test(request: Request, email: compose.ComposedEmail, now: dt.datetime) -> s
         template_engine.check(text.subject)
         template_engine.check(text.body)
         if not email_builder.possible():
-            return "This site has no mail server: its operator sets EMAIL_HOST."
+            return gettext("This site has no mail server: its operator sets EMAIL_HOST.")
         participant = recipient.participant
         message = email_builder.sample(participant, language, text.subject, text.body, to=request.user, now=now)
         smtp.deliver(message)
     except template_engine.InvalidTemplate as error:
         return str(error)
     except (smtp.NotNow, smtp.Refused, smtp.Unsure) as error:
-        return f"The test was not sent: {error}."
-    return f"Sent to {request.user.email}, with a made-up name."
+        return gettext("The test was not sent: {error}.").format(error=error)
+    return gettext("Sent to {email}, with a made-up name.").format(email=request.user.email)
 
 
 @require_safe
@@ -176,7 +177,7 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
     if request.method == "POST":
         outcome, said_text = fields.get("outcome", ""), fields.lines("said", SAID_LENGTH)
         if outcome not in dict(REACHED) or not form["reason"].strip():
-            fault = "Choose the result of the call, and say why you called."
+            fault = gettext("Choose the result of the call, and say why you called.")
         else:
             services.call_store(
                 participant,
@@ -188,7 +189,7 @@ def call_log(request: Request, code: str, study_id: str) -> HttpResponse:
                 now=now,
                 alert=form["alert"],
             )
-            messages.success(request, f"The call to {study_id} is in the log.")
+            messages.success(request, gettext("The call to {study_id} is in the log.").format(study_id=study_id))
             return SeeOther(reverse("dashboards:participant", args=[code, study_id]))
     filled = {"outcome": fields.get("outcome", ""), "said": fields.lines("said", SAID_LENGTH)}
     context = {"trial": trial, "participant": participant, "outcomes": REACHED, "fault": fault, "asked": filled, **form}

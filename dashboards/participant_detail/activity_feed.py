@@ -13,15 +13,16 @@ from dashboards.participant_detail import stored
 from dashboards.ui import connection_labels, formatting
 from ingestion.models import Connection, Invitation
 from participants.models import Participant, Pause, User
+from participants.team_texts import gettext
 from participants.user_input import midnight
 
 SHOWN = 6
 RULES = {
-    Alert.Rule.NEVER_CONNECTED: "never connected",
-    Alert.Rule.RECONNECT: "reconnect needed",
-    Alert.Rule.NO_UPLOAD: "no upload",
-    Alert.Rule.LOW_WEAR: "adherence below the target",
-    Alert.Rule.LOW_SLEEP: "too few nights",
+    Alert.Rule.NEVER_CONNECTED: gettext("never connected"),
+    Alert.Rule.RECONNECT: gettext("reconnect needed"),
+    Alert.Rule.NO_UPLOAD: gettext("no upload"),
+    Alert.Rule.LOW_WEAR: gettext("adherence below the target"),
+    Alert.Rule.LOW_SLEEP: gettext("too few nights"),
 }
 
 
@@ -69,31 +70,43 @@ def outreach_outcome(outreach: Outreach, now: dt.datetime, zone: ZoneInfo) -> Ou
     if outreach.state == Outreach.State.SENT and outreach.sent_at:
         shape, tone = ("s-active", "") if outreach.back_at else ("s-waiting", "outcome-wait")
         return Outcome(shape, messaging_labels.outcome(outreach, now), tone)
-    state, because = outreach.state, ""
-    if outreach.state_reason:
-        because = f": {messaging_labels.plain(outreach.state_reason)}"
+    state, why = outreach.state, messaging_labels.plain(outreach.state_reason) if outreach.state_reason else ""
     if state == Outreach.State.SENDING or (state == Outreach.State.HELD and outreach.send_after <= now):
-        return Outcome("s-waiting", "Sending", "outcome-wait")
+        return Outcome("s-waiting", gettext("Sending"), "outcome-wait")
     if state == Outreach.State.HELD:
         at = formatting.clock(outreach.send_after, now, zone)
-        return Outcome("s-waiting", f"Goes out {at}{because}", "outcome-wait")
+        text = gettext("Goes out {at}: {why}") if why else gettext("Goes out {at}")
+        return Outcome("s-waiting", text.format(at=at, why=why), "outcome-wait")
     if state in (Outreach.State.BOUNCED, Outreach.State.FAILED):
-        word = "Bounced" if state == Outreach.State.BOUNCED else "Could not be sent"
-        return Outcome("s-silent", f"{word}{because}", "outcome-bad")
-    return Outcome("s-withdrawn", f"Not sent{because}", "outcome-wait")
+        word = gettext("Bounced") if state == Outreach.State.BOUNCED else gettext("Could not be sent")
+        return Outcome("s-silent", f"{word}: {why}" if why else word, "outcome-bad")
+    return Outcome(
+        "s-withdrawn", gettext("Not sent: {why}").format(why=why) if why else gettext("Not sent"), "outcome-wait"
+    )
 
 
 def alert_outcome(alert: Alert, now: dt.datetime, zone: ZoneInfo) -> Outcome:
     """Result of an alert so far."""
     if alert.resolved_at:
         word = Alert.Resolution(alert.resolution).label if alert.resolution else "resolved"
-        return Outcome("s-active", f"{word.capitalize()} after {after(alert.raised_at, alert.resolved_at)}")
+        return Outcome(
+            "s-active",
+            gettext("{word} after {raised_at}").format(
+                word=word.capitalize(), raised_at=after(alert.raised_at, alert.resolved_at)
+            ),
+        )
     if alert.snoozed_until and alert.snoozed_until > now:
-        return Outcome("s-waiting", f"Snoozed until {formatting.clock(alert.snoozed_until, now, zone)}", "outcome-wait")
+        return Outcome(
+            "s-waiting",
+            gettext("Snoozed until {snoozed_until}").format(
+                snoozed_until=formatting.clock(alert.snoozed_until, now, zone)
+            ),
+            "outcome-wait",
+        )
     if alert.acknowledged_at:
         at = formatting.clock(alert.acknowledged_at, now, zone)
-        return Outcome("s-waiting", f"Open, acknowledged {at}", "outcome-wait")
-    return Outcome("s-silent", "Open, not acknowledged", "outcome-bad")
+        return Outcome("s-waiting", gettext("Open, acknowledged {at}").format(at=at), "outcome-wait")
+    return Outcome("s-silent", gettext("Open, not acknowledged"), "outcome-bad")
 
 
 def alert_note(events: Iterable[AlertEvent], now: dt.datetime, zone: ZoneInfo) -> str:
@@ -102,16 +115,22 @@ def alert_note(events: Iterable[AlertEvent], now: dt.datetime, zone: ZoneInfo) -
     parts = []
     for event in events:
         if event.what not in skipped:
-            by = f" by {name_of(event.by)}" if event.by else ""
+            what = event.get_what_display()
+            if event.by:
+                what = gettext("{what} by {who}").format(what=what, who=name_of(event.by))
             note = f" ({event.note})" if event.note else ""
-            parts.append(f"{event.get_what_display()}{by} {formatting.clock(event.at, now, zone)}{note}")
+            parts.append(f"{what} {formatting.clock(event.at, now, zone)}{note}")
     return "; ".join(parts)
 
 
 def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
     for outreach in stored.outreaches.rows(participant=participant.pk):
         is_call = outreach.kind == Outreach.Kind.CALL
-        title = f"Call: {messaging_labels.title(outreach)}" if is_call else f"E-mail “{outreach.title}”"
+        title = (
+            gettext("Call: {outreach}").format(outreach=messaging_labels.title(outreach))
+            if is_call
+            else gettext("E-mail “{title}”").format(title=outreach.title)
+        )
         icon = "i-phone" if is_call else "i-mail"
         outcome = outreach_outcome(outreach, now, zone)
         at = outreach.sent_at or outreach.created_at
@@ -121,16 +140,17 @@ def _contacts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Ite
 def _alerts(participant: Participant, now: dt.datetime, zone: ZoneInfo) -> Iterator[Entry]:
     events = stored.events_by_alert(participant.pk)
     for alert in stored.alerts.rows(participant=participant.pk):
-        title, note = f"Alert: {RULES[Alert.Rule(alert.rule)]}", alert_note(events[alert.pk], now, zone)
+        title = gettext("Alert: {rules}").format(rules=RULES[Alert.Rule(alert.rule)])
+        note = alert_note(events[alert.pk], now, zone)
         yield Entry(alert.raised_at, "i-bell", title, "", alert_outcome(alert, now, zone), note)
 
 
 def _connections(participant: Participant) -> Iterator[Entry]:
     labels = {
-        Connection.Status.ACTIVE: "Connected",
-        Connection.Status.RECONNECT: "Reconnect needed",
-        Connection.Status.REVOKED: "Disconnected",
-        Connection.Status.BLOCKED: "Blocked",
+        Connection.Status.ACTIVE: gettext("Connected"),
+        Connection.Status.RECONNECT: gettext("Reconnect needed"),
+        Connection.Status.REVOKED: gettext("Disconnected"),
+        Connection.Status.BLOCKED: gettext("Blocked"),
     }
     for event in stored.connection_events.rows(participant=participant.pk):
         has_reason = event.reason and event.status != Connection.Status.ACTIVE
@@ -141,17 +161,22 @@ def _connections(participant: Participant) -> Iterator[Entry]:
 def _invitations(participant: Participant, now: dt.datetime) -> Iterator[Entry]:
     invitation: Invitation
     for invitation in stored.invitations.rows(participant=participant.pk):
-        title = f"Invited to connect: {connection_labels.invitation(invitation, now)}"
+        title = gettext("Invited to connect: {invitation}").format(
+            invitation=connection_labels.invitation(invitation, now)
+        )
         yield Entry(invitation.created_at, "i-relink", title, name_of(invitation.created_by))
 
 
 def _pauses(participant: Participant, zone: ZoneInfo, today: dt.date) -> Iterator[Entry]:
     pause: Pause
     for pause in stored.pauses.rows(participant=participant.pk):
-        until = f" until {formatting.date_short(pause.ends_on, today)}" if pause.ends_on else ""
-        yield Entry(midnight(pause.starts_on, zone), "i-clock", f"Paused{until}: {pause.reason}", "")
+        text = gettext("Paused: {reason}").format(reason=pause.reason)
+        if pause.ends_on:
+            until = formatting.date_short(pause.ends_on, today)
+            text = gettext("Paused until {until}: {reason}").format(until=until, reason=pause.reason)
+        yield Entry(midnight(pause.starts_on, zone), "i-clock", text, "")
     if participant.withdrawn_on:
-        yield Entry(midnight(participant.withdrawn_on, zone), "i-no", "Withdrawn from the trial", "")
+        yield Entry(midnight(participant.withdrawn_on, zone), "i-no", gettext("Withdrawn from the trial"), "")
 
 
 def feed(participant: Participant, now: dt.datetime) -> Feed:

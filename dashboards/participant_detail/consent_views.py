@@ -24,6 +24,7 @@ from participants.forms import SeeOther, refusal_text
 from participants.models import Consent, ConsentDocument, Erasure, Participant
 from participants.privacy import consent as privacy_consent
 from participants.privacy import erasure as privacy_erasure
+from participants.team_texts import gettext
 from participants.user_input import form_data, midnight
 
 
@@ -98,7 +99,7 @@ def _give(request: Request, participant: Participant) -> str:
     day = _day(request, "on", participant)
     given_at = midnight(day, ZoneInfo(participant.time_zone))
     privacy_consent.consent_give(participant, document, how=Consent.How.PAPER, given_at=given_at)
-    return f"Saved: they agreed to version {document.version}."
+    return gettext("Saved: they agreed to version {version}.").format(version=document.version)
 
 
 def _confirmed(request: Request, participant: Participant) -> None:
@@ -110,18 +111,18 @@ def _withdraw(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     day = _day(request, "on", participant)
     privacy_consent.consent_withdraw(participant, on=day, reason=form_data(request).text("reason"))
-    return "Withdrawn: no more data are requested from their device’s maker, and their record is frozen."
+    return gettext("Withdrawn: no more data are requested from their device’s maker, and their record is frozen.")
 
 
 def _access(request: Request, participant: Participant) -> str:
     subject_export_create(request.user, participant, reason=form_data(request).text("reason"))
-    return "The export is being created, and is listed here; nobody else sees it."
+    return gettext("The export is being created, and is listed here; nobody else sees it.")
 
 
 def _erase(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     privacy_erasure.erasure_request(participant, by=request.user, reason=form_data(request).text("reason"))
-    return "Requested. Another manager of the trial must approve it."
+    return gettext("Requested. Another manager of the trial must approve it.")
 
 
 def _decide(approve: bool, request: Request, participant: Participant) -> str:
@@ -129,7 +130,11 @@ def _decide(approve: bool, request: Request, participant: Participant) -> str:
     if approve:
         _confirmed(request, participant)
     privacy_erasure.erasure_decide(waiting, by=request.user, approve=approve)
-    return "Approved: the participant’s data are being deleted." if approve else "Refused: nothing is deleted."
+    return (
+        gettext("Approved: the participant’s data are being deleted.")
+        if approve
+        else gettext("Refused: nothing is deleted.")
+    )
 
 
 ACTS: dict[str, Callable[[Request, Participant], str]] = {

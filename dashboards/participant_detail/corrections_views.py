@@ -30,6 +30,7 @@ from participants.models import Participant, Reinstatement
 from participants.models.trials import time_zones
 from participants.services import reinstatement
 from participants.task_queue import enqueue
+from participants.team_texts import gettext
 from participants.user_input import form_data
 
 
@@ -104,20 +105,20 @@ def _confirmed(request: Request, participant: Participant) -> None:
 def _reinstate(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     reinstatement.reinstatement_request(participant, by=request.user, reason=_why(request))
-    return "Requested. Another manager of the trial must approve it."
+    return gettext("Requested. Another manager of the trial must approve it.")
 
 
 def _decide(approve: bool, request: Request, participant: Participant) -> str:
     row = get_object_or_404(participant.reinstatements, state=Reinstatement.State.ASKED)
     reinstatement.reinstatement_decide(row, by=request.user, approve=approve)
     if not approve:
-        return "Refused: the withdrawal stands."
-    return "The withdrawal is undone. Consent is needed again; the days between stay left out."
+        return gettext("Refused: the withdrawal stands.")
+    return gettext("The withdrawal is undone. Consent is needed again; the days between stay left out.")
 
 
 def _zone(request: Request, participant: Participant) -> str:
     time_zone_change.time_zone_correct(participant, form_data(request).text("zone"), reason=_why(request))
-    return f"Their days begin and end by {participant.time_zone} now."
+    return gettext("Their days begin and end by {time_zone} now.").format(time_zone=participant.time_zone)
 
 
 def _connection(request: Request, participant: Participant) -> Connection:
@@ -126,12 +127,12 @@ def _connection(request: Request, participant: Participant) -> Connection:
 
 def _release(request: Request, participant: Participant) -> str:
     vendor_accounts.account_release(_connection(request, participant), reason=_why(request), now=timezone.now())
-    return "The account is released: another participant can connect it."
+    return gettext("The account is released: another participant can connect it.")
 
 
 def _new_account(request: Request, participant: Participant) -> str:
     vendor_accounts.account_change_allow(_connection(request, participant), reason=_why(request), now=timezone.now())
-    return "They can connect with another account now. Invite them."
+    return gettext("They can connect with another account now. Invite them.")
 
 
 def _receiver(request: Request, participant: Participant) -> Participant:
@@ -154,7 +155,9 @@ def _move(request: Request, participant: Participant) -> str:
     if participant.connections.filter(status__in=(Connection.Status.ACTIVE, Connection.Status.RECONNECT)).exists():
         raise ValueError("Their account is connected and would bring the data again: disconnect it first.")
     data_moves.move_start(participant, receiver, by=request.user, reason=_why(request))
-    return f"Their data are being moved to {receiver.study_id}. This page says how far it is."
+    return gettext("Their data are being moved to {study_id}. This page says how far it is.").format(
+        study_id=receiver.study_id
+    )
 
 
 def _selection(request: Request, participant: Participant) -> Selection:
@@ -179,7 +182,7 @@ def _delete(request: Request, participant: Participant) -> str:
     _confirmed(request, participant)
     row = delete_of_source(_selection(request, participant), by=request.user, reason=_why(request))
     after_commit(enqueue, "metrics.delete_of_source", row.pk)
-    return "It is being deleted. This page says how far it is."
+    return gettext("It is being deleted. This page says how far it is.")
 
 
 # Previews before an action.

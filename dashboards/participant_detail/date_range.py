@@ -9,10 +9,17 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
+from participants.team_texts import gettext
 from participants.user_input import EARLIEST, LATEST, day_of, midnight
 
 PRESETS = {"day": 1, "week": 7, "month": 30, "quarter": 90}
-NAMES = {"day": "Day", "week": "Week", "month": "Month", "quarter": "90 days", "trial": "Trial"}
+NAMES = {
+    "day": gettext("Day"),
+    "week": gettext("Week"),
+    "month": gettext("Month"),
+    "quarter": gettext("90 days"),
+    "trial": gettext("Trial"),
+}
 DEFAULT = "week"
 # Ten years: longer than any trial, short enough that a typing error asks for nothing absurd.
 LONGEST = 3653
@@ -59,7 +66,9 @@ def parse_date(parameter: str, text: str) -> dt.date:
     try:
         return day_of(text)
     except ValidationError as refused:
-        raise BadRange(parameter, f"{text[:20]!r} is none. {refused.message}") from None
+        raise BadRange(
+            parameter, gettext("{text!r} is none. {message}").format(text=text[:20], message=refused.message)
+        ) from None
 
 
 def anchor(last_on: dt.date | None, today: dt.date) -> dt.date:
@@ -74,14 +83,14 @@ def chosen(query: Mapping[str, str], *, end: dt.date, trial_first: dt.date) -> D
     """
     preset, first, last = query.get("range", ""), query.get("from", ""), query.get("to", "")
     if preset and preset not in NAMES:
-        raise BadRange("range", f"{preset!r} is none of {', '.join(NAMES)}.")
+        raise BadRange("range", gettext("{preset!r} is none of {names}.").format(preset=preset, names=", ".join(NAMES)))
     to = parse_date("to", last) if last else end
     if first and not preset:
         since = parse_date("from", first)
         if since > to:
-            raise BadRange("from", "The first day comes after the last.")
+            raise BadRange("from", gettext("The first day comes after the last."))
         if (to - since).days >= LONGEST:
-            raise BadRange("from", "That is more than ten years.")
+            raise BadRange("from", gettext("That is more than ten years."))
         return DayRange(since, to)
     preset = preset or DEFAULT
     if preset == "trial":
@@ -95,7 +104,12 @@ def parse_instant(parameter: str, text: str, zone: ZoneInfo, *, closing: bool) -
     An instant without an offset is taken as local time of `zone`. Raises BadRange.
     """
     if not text:
-        raise BadRange(parameter, f"{parameter} is missing: give a date such as 2026-11-23 or an ISO instant.")
+        raise BadRange(
+            parameter,
+            gettext("{parameter} is missing: give a date such as 2026-11-23 or an ISO instant.").format(
+                parameter=parameter
+            ),
+        )
     if len(text) == len("2026-11-23"):
         date = parse_date(parameter, text)
         return midnight(date + dt.timedelta(days=1) if closing else date, zone)
@@ -103,8 +117,15 @@ def parse_instant(parameter: str, text: str, zone: ZoneInfo, *, closing: bool) -
         # A plus sign arrives as a space when the caller did not encode it.
         moment = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except ValueError:
-        raise BadRange(parameter, f"{text!r} is neither a date such as 2026-11-23 nor an ISO instant.") from None
+        raise BadRange(
+            parameter, gettext("{text!r} is neither a date such as 2026-11-23 nor an ISO instant.").format(text=text)
+        ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     if not EARLIEST <= moment.date() <= LATEST:
-        raise BadRange(parameter, f"{text[:40]} lies outside {EARLIEST.year} to {LATEST.year}.")
+        raise BadRange(
+            parameter,
+            gettext("{text} lies outside {first} to {last}.").format(
+                text=text[:40], first=EARLIEST.year, last=LATEST.year
+            ),
+        )
     return moment

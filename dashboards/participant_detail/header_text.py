@@ -11,6 +11,7 @@ from dashboards.ui.status_labels import CAUSES
 from metrics.models import Cause, Exclusion, ParticipantStatusSummary
 from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant, Protocol
+from participants.team_texts import gettext
 
 NB = formatting.NO_BREAK
 # Statuses whose sentence needs no "last upload": the data are not expected, or never came.
@@ -22,11 +23,11 @@ WITHOUT_UPLOAD = (
 )
 # Where no cause is known.
 OPENINGS = {
-    AttentionStatus.UNCONNECTED: "Never connected",
-    AttentionStatus.RECONNECT: "The consent is no longer complete",
-    AttentionStatus.CRITICAL: "No upload",
-    AttentionStatus.SILENT: "No upload",
-    AttentionStatus.WAITING: "Technical delay (ours or the vendor’s): nothing for the participant to do",
+    AttentionStatus.UNCONNECTED: gettext("Never connected"),
+    AttentionStatus.RECONNECT: gettext("The consent is no longer complete"),
+    AttentionStatus.CRITICAL: gettext("No upload"),
+    AttentionStatus.SILENT: gettext("No upload"),
+    AttentionStatus.WAITING: gettext("Technical delay (ours or the vendor’s): nothing for the participant to do"),
 }
 # Tones of the time left: mute above five days, a warning down to two, critical below.
 SALVAGE_TONES = ((5 * 86_400, "mute"), (2 * 86_400, "warn"), (0, "crit"))
@@ -41,21 +42,37 @@ def percent(share: float) -> str:
 def since(at: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
     """Since when, as a sentence goes on: "since Sun 21:40", "since 06:02 today"."""
     if at.astimezone(zone).date() == now.astimezone(zone).date():
-        return f"since {at.astimezone(zone):%H:%M} today"
-    return f"since {formatting.clock(at, now, zone)}"
+        return gettext("since {at:%H:%M} today").format(at=at.astimezone(zone))
+    return gettext("since {at}").format(at=formatting.clock(at, now, zone))
+
+
+def _paused(day: str, end: str) -> str:
+    """A pause with its first and its last day, of which either may not be known."""
+    if day and end:
+        return gettext("Paused since {day}, until {end}: these days do not count").format(day=day, end=end)
+    if day:
+        return gettext("Paused since {day}: these days do not count").format(day=day)
+    if end:
+        return gettext("Paused, until {end}: these days do not count").format(end=end)
+    return gettext("Paused: these days do not count")
 
 
 def excused(summary: ParticipantStatusSummary, today: dt.date) -> str:
     """Why today does not count, as a sentence without its full stop; empty where it counts."""
     on, until = summary.excused_since, summary.excused_until
     day = formatting.date_short(on, today) if on else ""
-    since_day, on_day = (f" since {day}", f" on {day}") if day else ("", "")
-    end = f", until {formatting.date_short(until, today)}" if until else ""
+    end = formatting.date_short(until, today) if until else ""
     texts = {
-        Exclusion.PAUSED: f"Paused{since_day}{end}: these days do not count",
-        Exclusion.WITHDRAWN: f"Withdrawn{on_day}: no more data are expected",
-        Exclusion.AFTER_END: f"Monitoring ended{on_day}",
-        Exclusion.BEFORE_START: "Monitoring has not begun yet",
+        Exclusion.PAUSED: _paused(day, end),
+        Exclusion.WITHDRAWN: (
+            gettext("Withdrawn on {day}: no more data are expected").format(day=day)
+            if day
+            else gettext("Withdrawn: no more data are expected")
+        ),
+        Exclusion.AFTER_END: (
+            gettext("Monitoring ended on {day}").format(day=day) if day else gettext("Monitoring ended")
+        ),
+        Exclusion.BEFORE_START: gettext("Monitoring has not begun yet"),
     }
     return texts[Exclusion(summary.excused)] if summary.excused in texts else ""
 
@@ -66,8 +83,10 @@ def reach(summary: ParticipantStatusSummary) -> str:
         return ""
     best = percent(summary.best_adherence)
     if summary.out_of_reach:
-        return f"target of {percent(summary.target)} no longer reachable, best still possible {best}"
-    return f"best still possible {best}"
+        return gettext("target of {target} no longer reachable, best still possible {best}").format(
+            target=percent(summary.target), best=best
+        )
+    return gettext("best still possible {best}").format(best=best)
 
 
 def opening(
@@ -80,10 +99,12 @@ def opening(
         name = CAUSES[Cause(summary.cause)][0]
         return f"{name} {since(summary.cause_since, now, zone)}" if summary.cause_since else name
     if attention_status is AttentionStatus.LOW_WEAR and summary.adherence is not None:
-        return f"Adherence {percent(summary.adherence)}, below the target of {percent(summary.target)}"
+        return gettext("Adherence {adherence}, below the target of {target}").format(
+            adherence=percent(summary.adherence), target=percent(summary.target)
+        )
     if attention_status is AttentionStatus.LOW_SLEEP:
-        return f"Only {summary.nights_recorded or 0} of the last 7 nights recorded"
-    return OPENINGS.get(attention_status, "Wearing it")
+        return gettext("Only {n} of the last 7 nights recorded").format(n=summary.nights_recorded or 0)
+    return OPENINGS.get(attention_status, gettext("Wearing it"))
 
 
 def sentence(
@@ -91,11 +112,11 @@ def sentence(
 ) -> str:
     """Status sentence: cause and since when, last upload, what adherence can still be reached."""
     if summary is None:
-        return "Not assessed yet: nothing has been computed for the participant."
+        return gettext("Not assessed yet: nothing has been computed for the participant.")
     parts = [opening(summary, attention_status, now, zone)]
     if attention_status not in WITHOUT_UPLOAD and not summary.excused:
         at = summary.last_sample_at
-        parts.append(f"last upload {formatting.ago(at, now)}" if at else "no upload yet")
+        parts.append(gettext("last upload {at}").format(at=formatting.ago(at, now)) if at else gettext("no upload yet"))
     if not summary.excused and (text := reach(summary)):
         parts.append(text)
     return "; ".join(parts) + "."
@@ -107,7 +128,11 @@ def trial_day_text(participant: Participant, today: dt.date) -> str:
     if not start or start > today:
         return ""
     number = (min(today, end) - start).days + 1 if end else (today - start).days + 1
-    return f"day {number} of {(end - start).days + 1}" if end else f"day {number}"
+    return (
+        gettext("day {number} of {days}").format(number=number, days=(end - start).days + 1)
+        if end
+        else gettext("day {number}").format(number=number)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +151,20 @@ def salvage(summary: ParticipantStatusSummary | None, now: dt.datetime, keeps_ho
         return None
     left = (summary.overwritten_at - now).total_seconds()
     if left <= 0:
-        return Salvage("Losing data now", "the oldest unsynced data are overwritten", "crit", f"0 {RING}")
+        return Salvage(
+            gettext("Losing data now"), gettext("the oldest unsynced data are overwritten"), "crit", f"0 {RING}"
+        )
     days, hours = int(left // 86_400), int(left % 86_400 // 3600)
-    text = f"{days}{NB}d{NB}{hours}{NB}h" if days else f"{hours}{NB}h" if hours else f"{int(left // 60)}{NB}min"
+    text = (
+        f"{days}{NB}d{NB}{hours}{NB}h"
+        if days
+        else f"{hours}{NB}h"
+        if hours
+        else gettext("{left}\u00a0min").format(left=int(left // 60))
+    )
     tone = next(tone for limit, tone in SALVAGE_TONES if left >= limit)
     filled = RING * min(1.0, left / (keeps_hours * 3600))
-    return Salvage(text, "then the oldest unsynced data are overwritten", tone, f"{filled:.1f} {RING}")
+    return Salvage(text, gettext("then the oldest unsynced data are overwritten"), tone, f"{filled:.1f} {RING}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +187,19 @@ def adherence(summary: ParticipantStatusSummary | None) -> Adherence | None:
         return None
     best = summary.adherence if summary.best_adherence is None else summary.best_adherence
     tone = "is-out" if summary.low_wear and summary.out_of_reach else "is-low" if summary.low_wear else ""
-    label = f"Adherence {percent(summary.adherence)}, best still possible {percent(best)}, "
     return Adherence(
-        days=f"{summary.valid_days} of {summary.counted_days} days valid",
+        days=gettext("{valid_days} of {counted_days} days valid").format(
+            valid_days=summary.valid_days, counted_days=summary.counted_days
+        ),
         now=percent(summary.adherence),
         best=percent(best),
         now_width=f"{summary.adherence * 100:.1f}%",
         best_width=f"{best * 100:.1f}%",
         target_x=f"{summary.target * 100:.1f}%",
         tone=tone,
-        sentence=label + f"target {percent(summary.target)}",
+        sentence=gettext("Adherence {now}, best still possible {best}, target {target}").format(
+            now=percent(summary.adherence), best=percent(best), target=percent(summary.target)
+        ),
     )
 
 

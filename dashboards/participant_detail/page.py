@@ -21,6 +21,7 @@ from metrics.registry import Metric
 from metrics.selection.collection_window import Collected
 from metrics.selection.plausible_range import per_minute
 from participants.models import Participant
+from participants.team_texts import gettext
 from participants.user_input import EARLIEST
 
 NIGHTS_SHOWN = 31
@@ -113,7 +114,8 @@ class LeftOut:
     @property
     def range_text(self) -> str:
         low, high = (formatting.number(bound) for bound in self.metric.plausible)
-        return f"{low} to {high} {self.metric.label}{' a minute' if per_minute(self.metric) else ''}"
+        text = gettext("{low} to {high} {unit}").format(low=low, high=high, unit=self.metric.label)
+        return gettext("{range} a minute").format(range=text) if per_minute(self.metric) else text
 
 
 def left_out(participant: Participant, days: DayRange, held: Collected) -> list[LeftOut]:

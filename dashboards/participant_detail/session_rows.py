@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dashboards.ui import formatting
 from metrics.models import ExerciseSession, SleepSession
+from participants.team_texts import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def _beside(session: SleepSession, main: SleepSession | None) -> str:
     if session.is_main:
         return ""
     if main and main.starts_at < session.ends_at and session.starts_at < main.ends_at:
-        return "another log"
+        return gettext("another log")
     return "nap"
 
 

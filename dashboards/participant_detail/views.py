@@ -23,6 +23,7 @@ from metrics.reading import queries as reading_queries
 from metrics.registry import BY_CODE, Metric
 from metrics.selection.collection_window import collected_of
 from participants.audit import record_view
+from participants.team_texts import gettext
 from participants.user_input import query_params
 
 # Seconds a bucket of what can be asked for by name; "raw" is every sample, and only for a day.
@@ -76,7 +77,12 @@ def participant_series(request: Request, code: str, study_id: str) -> HttpRespon
             max_points=charts_series.MAX_POINTS,
         )
         if max(map(len, series_list)) > charts_series.MAX_POINTS:
-            raise BadRange("resolution", f"More than {charts_series.MAX_POINTS:,} points: choose fewer days, or auto.")
+            raise BadRange(
+                "resolution",
+                gettext("More than {max_points:,} points: choose fewer days, or auto.").format(
+                    max_points=charts_series.MAX_POINTS
+                ),
+            )
     except BadRange as error:
         return json({"error": {"parameter": error.parameter, "message": str(error)}}, status=400)
     record_view(participant, part=True)
@@ -103,18 +109,26 @@ def parse_series_query(params: Mapping[str, str], zone: ZoneInfo) -> SeriesQuery
     codes = {"metric": params.get("metric", "")} | ({"compare": params["compare"]} if params.get("compare") else {})
     for parameter, code in codes.items():
         if code not in BY_CODE:
-            raise BadRange(parameter, f"{code!r} is no metric we know.")
+            raise BadRange(parameter, gettext("{code!r} is no metric we know.").format(code=code))
     start = parse_instant("start", params.get("start", ""), zone, closing=False)
     end = parse_instant("end", params.get("end", ""), zone, closing=True)
     if start >= end:
-        raise BadRange("end", "The end does not come after the start.")
+        raise BadRange("end", gettext("The end does not come after the start."))
     if (end - start).days > LONGEST:
-        raise BadRange("start", "That is more than ten years.")
+        raise BadRange("start", gettext("That is more than ten years."))
     if resolution not in reading_queries.RESOLUTIONS:
-        raise BadRange("resolution", f"{resolution!r} is none of {', '.join(reading_queries.RESOLUTIONS)}.")
+        raise BadRange(
+            "resolution",
+            gettext("{resolution!r} is none of {resolutions}.").format(
+                resolution=resolution, resolutions=", ".join(reading_queries.RESOLUTIONS)
+            ),
+        )
     width = WIDTHS.get(resolution)
     if width is not None and end - start > (
         dt.timedelta(seconds=width * charts_series.MAX_POINTS) if width else RAW_SPAN
     ):
-        raise BadRange("resolution", f"{resolution} is too fine for so many days: choose fewer, or auto.")
+        raise BadRange(
+            "resolution",
+            gettext("{resolution} is too fine for so many days: choose fewer, or auto.").format(resolution=resolution),
+        )
     return SeriesQuery([BY_CODE[code] for code in codes.values()], start, end, resolution)

@@ -17,6 +17,7 @@ from metrics.models import Cause, DayStatus, Gap, ParticipantDay
 from metrics.reading import queries as reading_queries
 from metrics.selection.collection_window import Collected
 from participants.models import Participant
+from participants.team_texts import gettext
 
 ROWS = 60
 # Charts of more days than this shade gaps without naming them.
@@ -45,7 +46,9 @@ def gap_row(gap: Gap, zone: ZoneInfo, now: dt.datetime) -> GapRow:
     open_end = gap.ends_at > now
     until = "now" if open_end else f"{end:%H:%M}" if end.date() == start.date() else f"{end:%a %H:%M}"
     minutes = int((min(gap.ends_at, now) - gap.starts_at).total_seconds() // 60)
-    length = formatting.hours_minutes(minutes) if minutes >= 60 else f"{minutes}{formatting.NO_BREAK}min"
+    length = (
+        formatting.hours_minutes(minutes) if minutes >= 60 else gettext("{minutes}\u00a0min").format(minutes=minutes)
+    )
     evidence = gap_labels.sentence(gap.cause, gap.evidence, zone=zone, now=now)
     began = f"{start:%a} {start.day} {start:%b}, {start:%H:%M}"
     return GapRow(began, until, length, CAUSES[Cause(gap.cause)][0], evidence)

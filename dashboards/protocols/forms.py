@@ -13,6 +13,7 @@ from dashboards.protocols import services
 from dashboards.protocols.labels import GROUPS, RULES
 from metrics.registry import METRICS
 from participants.models import Protocol
+from participants.team_texts import gettext
 from participants.user_input import number_of
 
 if TYPE_CHECKING:
@@ -22,21 +23,21 @@ else:  # Django's own class takes no type parameters when the program runs
 
 # Of fields in whose names a unit is missing.
 UNITS = {
-    "valid_day_minutes": "worn minutes",
+    "valid_day_minutes": gettext("worn minutes"),
     "upload_warn_hours": "hours",
     "upload_critical_hours": "hours",
     "lost_after_hours": "hours",
     "device_keeps_hours": "hours",
     "gap_minutes": "minutes",
     "battery_flat_percent": "%",
-    "sleep_nights_warn": "nights of 7",
-    "sleep_nights_critical": "nights of 7",
+    "sleep_nights_warn": gettext("nights of 7"),
+    "sleep_nights_critical": gettext("nights of 7"),
     "never_connected_hours": "hours",
     "contact_gap_hours": "hours",
     "valid_day_steps": "steps",
-    "adherence_target": "share of 1",
-    "valid_day_variants": "worn minutes, with commas",
-    "source_priority": "one a line, best first",
+    "adherence_target": gettext("share of 1"),
+    "valid_day_variants": gettext("worn minutes, with commas"),
+    "source_priority": gettext("one a line, best first"),
 }
 
 
@@ -50,7 +51,7 @@ class MinutesList(forms.CharField):
         parts = [part.strip() for part in super().clean(value).split(",") if part.strip()]
         minutes = {number_of(part, 1, 1440) for part in parts}
         if None in minutes:
-            raise ValidationError("Give minutes from 1 to 1440, separated by commas: 480, 720.")
+            raise ValidationError(gettext("Give minutes from 1 to 1440, separated by commas: 480, 720."))
         return sorted(minute for minute in minutes if minute is not None)
 
 
@@ -78,7 +79,8 @@ class ProtocolForm(FormBase):
     valid_day_variants = MinutesList(required=False)
     # Two choices: a box that a page leaves out would mean no.
     collect_in_pauses = forms.TypedChoiceField(
-        choices=[("True", "collected"), ("False", "not collected")], coerce=lambda choice: choice == "True"
+        choices=[("True", gettext("collected")), ("False", gettext("not collected"))],
+        coerce=lambda choice: choice == "True",
     )
     source_priority = LinesList(required=False)
     retroactive = forms.BooleanField(required=False)
@@ -101,7 +103,7 @@ class ProtocolForm(FormBase):
                 field.label, field.help_text = RULES[name].name, RULES[name].meaning
             if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
                 field.widget.attrs["class"] = "input"
-        self.fields["effective_on"].label = "In force from"
+        self.fields["effective_on"].label = gettext("In force from")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

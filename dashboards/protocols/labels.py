@@ -11,12 +11,13 @@ from dashboards.models import Alert
 from dashboards.ui.formatting import NO_BREAK
 from metrics.registry import BY_CODE
 from participants.models import Protocol
+from participants.team_texts import gettext
 
 
 def hours(count: int) -> str:
     """Whole days as days: 5 days; else 50 h."""
     days, rest = divmod(count, 24)
-    return f"{days} days" if days > 2 and not rest else f"{count}{NO_BREAK}h"
+    return gettext("{days} days").format(days=days) if days > 2 and not rest else f"{count}{NO_BREAK}h"
 
 
 def worn(minutes: int) -> str:
@@ -26,7 +27,7 @@ def worn(minutes: int) -> str:
 
 
 def _minutes(count: int) -> str:
-    return f"{count}{NO_BREAK}min"
+    return gettext("{count}\u00a0min").format(count=count)
 
 
 def _percent(count: float) -> str:
@@ -38,7 +39,7 @@ def _share(share: float) -> str:
 
 
 def _nights(count: int) -> str:
-    return f"under {count} of 7"
+    return gettext("under {count} of 7").format(count=count)
 
 
 def _variants(minutes: list[int]) -> str:
@@ -55,7 +56,7 @@ def _rules(rules: list[str]) -> str:
 
 
 def _names(names: list[str]) -> str:
-    return ", then ".join(names) or "the one with most data"
+    return gettext(", then ").join(names) or gettext("the one with most data")
 
 
 def _clock(time: dt.time) -> str:
@@ -63,11 +64,11 @@ def _clock(time: dt.time) -> str:
 
 
 def _steps(count: int) -> str:
-    return f"{count:,} steps"
+    return gettext("{count:,} steps").format(count=count)
 
 
 def _collected(collects: bool) -> str:
-    return "collected" if collects else "not collected"
+    return gettext("collected") if collects else gettext("not collected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,48 +82,128 @@ class Rule:
     source: str = ""
 
 
-BRAZENDALE = "10-hour rule of ActiWearCheck and fitibble; Brazendale 2019 (PMC6413843)"
+BRAZENDALE = gettext("10-hour rule of ActiWearCheck and fitibble; Brazendale 2019 (PMC6413843)")
 GROUPS: dict[str, tuple[Rule, ...]] = {
     "Days and adherence": (
-        Rule("valid_day_minutes", "Valid day", worn, "Worn at least so long: minutes with a heart rate.", BRAZENDALE),
-        Rule("adherence_target", "Adherence target", _share, "Valid days of the days that count.", "trial brief"),
         Rule(
-            "valid_day_variants", "Other definitions", _variants, "Reported beside it, in worn time.", "PMC6413843"
+            "valid_day_minutes",
+            gettext("Valid day"),
+            worn,
+            gettext("Worn at least so long: minutes with a heart rate."),
+            BRAZENDALE,
         ),
-        Rule("valid_day_steps", "By steps", _steps, "The step-based definition of a valid day, reported beside it."),
-        Rule("expected_metrics", "Expected data", _metrics, "Their coverage is reported for each day."),
         Rule(
-            "collect_in_pauses", "Data of paused days", _collected,
-            "Paused days never count. Not collected: nothing measured on them is fetched, saved, shown or exported.",
+            "adherence_target",
+            gettext("Adherence target"),
+            _share,
+            gettext("Valid days of the days that count."),
+            gettext("trial brief"),
+        ),
+        Rule(
+            "valid_day_variants",
+            gettext("Other definitions"),
+            _variants,
+            gettext("Reported beside it, in worn time."),
+            "PMC6413843",
+        ),
+        Rule(
+            "valid_day_steps",
+            gettext("By steps"),
+            _steps,
+            gettext("The step-based definition of a valid day, reported beside it."),
+        ),
+        Rule(
+            "expected_metrics", gettext("Expected data"), _metrics, gettext("Their coverage is reported for each day.")
+        ),
+        Rule(
+            "collect_in_pauses",
+            gettext("Data of paused days"),
+            _collected,
+            gettext(
+                "Paused days never count. Not collected: nothing measured on them is fetched, saved, shown or exported."
+            ),
         ),
     ),
     "Uploads and gaps": (
-        Rule("upload_warn_hours", "No data", hours, "Since the newest sample of any kind.", "trial brief"),
         Rule(
-            "upload_critical_hours", "No data: critical", hours, "The team should call.",
-            "advice to sync at least every 5 days",
+            "upload_warn_hours",
+            gettext("No data"),
+            hours,
+            gettext("Since the newest sample of any kind."),
+            gettext("trial brief"),
         ),
         Rule(
-            "lost_after_hours", "Presumed lost", hours, "A day for which nothing came by then is lost.",
-            "minute data are kept about a week on the device (616-person weight-loss trial)",
+            "upload_critical_hours",
+            gettext("No data: critical"),
+            hours,
+            gettext("The team should call."),
+            gettext("advice to sync at least every 5 days"),
         ),
-        Rule("device_keeps_hours", "Device keeps detail", hours, "Unsynced data are lost after this time."),
-        Rule("gap_minutes", "Gap", _minutes, "Shorter intervals without a heart rate are drop-outs."),
-        Rule("battery_flat_percent", "Battery flat", _percent, "A last reading up to this explains missing uploads."),
-        Rule("source_priority", "Which source wins", _names, "Where several devices measured the same."),
+        Rule(
+            "lost_after_hours",
+            gettext("Presumed lost"),
+            hours,
+            gettext("A day for which nothing came by then is lost."),
+            gettext("minute data are kept about a week on the device (616-person weight-loss trial)"),
+        ),
+        Rule(
+            "device_keeps_hours",
+            gettext("Device keeps detail"),
+            hours,
+            gettext("Unsynced data are lost after this time."),
+        ),
+        Rule("gap_minutes", gettext("Gap"), _minutes, gettext("Shorter intervals without a heart rate are drop-outs.")),
+        Rule(
+            "battery_flat_percent",
+            gettext("Battery flat"),
+            _percent,
+            gettext("A last reading up to this explains missing uploads."),
+        ),
+        Rule(
+            "source_priority", gettext("Which source wins"), _names, gettext("Where several devices measured the same.")
+        ),
     ),
     "Sleep": (
-        Rule("sleep_nights_warn", "Few nights", _nights, "Nights with a main sleep in the last 7.", "PMC10104388"),
-        Rule("sleep_nights_critical", "Critically few nights", _nights, "The alert becomes critical.", "PMC10104388"),
+        Rule(
+            "sleep_nights_warn",
+            gettext("Few nights"),
+            _nights,
+            gettext("Nights with a main sleep in the last 7."),
+            "PMC10104388",
+        ),
+        Rule(
+            "sleep_nights_critical",
+            gettext("Critically few nights"),
+            _nights,
+            gettext("The alert becomes critical."),
+            "PMC10104388",
+        ),
     ),
     "Alerts and contacts": (
-        Rule("alert_rules", "Rules that raise alerts", _rules, "Each raises, updates and resolves by itself."),
-        Rule("never_connected_hours", "Never connected", hours, "From the invitation until an alert is raised."),
-        Rule("contact_gap_hours", "Between two e-mails", hours, "No participant is written to twice within it."),
-        Rule("quiet_from", "Quiet from", _clock, "No e-mail from here on, participant’s local time."),
-        Rule("quiet_until", "Quiet until", _clock, "No e-mail before this, participant’s local time."),
+        Rule(
+            "alert_rules",
+            gettext("Rules that raise alerts"),
+            _rules,
+            gettext("Each raises, updates and resolves by itself."),
+        ),
+        Rule(
+            "never_connected_hours",
+            gettext("Never connected"),
+            hours,
+            gettext("From the invitation until an alert is raised."),
+        ),
+        Rule(
+            "contact_gap_hours",
+            gettext("Between two e-mails"),
+            hours,
+            gettext("No participant is written to twice within it."),
+        ),
+        Rule("quiet_from", gettext("Quiet from"), _clock, gettext("No e-mail from here on, participant’s local time.")),
+        Rule(
+            "quiet_until", gettext("Quiet until"), _clock, gettext("No e-mail before this, participant’s local time.")
+        ),
     ),
-}  # fmt: skip
+}
 RULES = {rule.field: rule for rules in GROUPS.values() for rule in rules}
 
 
@@ -166,6 +247,12 @@ def versions(protocols: list[Protocol], in_force: Protocol | None, today: dt.dat
     listed = []
     for place, protocol in enumerate(protocols):
         before = protocols[place + 1] if place + 1 < len(protocols) else None
-        state = "in force" if protocol == in_force else "to come" if protocol.effective_on > today else "past"
+        state = (
+            gettext("in force")
+            if protocol == in_force
+            else gettext("to come")
+            if protocol.effective_on > today
+            else "past"
+        )
         listed.append(Version(protocol, state, changes(before, protocol) if before else []))
     return listed

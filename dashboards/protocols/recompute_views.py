@@ -25,6 +25,7 @@ from metrics.reevaluation import recompute as reevaluation_recompute
 from participants.forms import SeeOther
 from participants.models import Participant, Trial, User
 from participants.tables import Column
+from participants.team_texts import gettext
 from participants.user_input import form_data
 
 
@@ -53,10 +54,10 @@ class ChangedParticipant:
 
 
 COLUMNS = (
-    Column("study_id", "Participant's study id (pseudonym)"),
-    Column("days_changed", "Days whose status changed"),
-    Column("adherence_before", "Valid days as a share of the days that count, 0 to 1; blank: no day counted"),
-    Column("adherence_after", "The same, after the re-check"),
+    Column("study_id", gettext("Participant's study id (pseudonym)")),
+    Column("days_changed", gettext("Days whose status changed")),
+    Column("adherence_before", gettext("Valid days as a share of the days that count, 0 to 1; blank: no day counted")),
+    Column("adherence_after", gettext("The same, after the re-check")),
 )
 
 
@@ -64,7 +65,7 @@ def transitions(run: Recompute) -> list[Transition]:
     """Changes of day statuses, the most frequent first. Raises ValueError for a status that there is not."""
 
     def label(code: str) -> str:
-        return DAY_STATUS[DayStatus(day_codes.status_of(code))][0] if code else "Not assessed"
+        return DAY_STATUS[DayStatus(day_codes.status_of(code))][0] if code else gettext("Not assessed")
 
     pairs = [(*key.split(">", 1), days) for key, days in run.changed.items()]
     changes = [Transition(label(before), label(after), int(days)) for before, after, days in pairs]
@@ -105,7 +106,7 @@ def recompute_start(request: Request, code: str) -> HttpResponse:
     except ValidationError:
         since, why = None, ""
     if not why:
-        messages.warning(request, "Say why past days are to be re-checked, and since which date, if not all.")
+        messages.warning(request, gettext("Say why past days are to be re-checked, and since which date, if not all."))
         return SeeOther(reverse("dashboards:protocol", args=[code]))
     by: Any = request.user
     run = reevaluation_recompute.recompute_start(trial, since, why, by)

@@ -12,6 +12,7 @@ from metrics.reevaluation import recompute
 from participants import services
 from participants.models import Protocol, Trial, User
 from participants.services.changes import locked
+from participants.team_texts import gettext
 
 
 def newest_of(trial: Trial, today: dt.date) -> Protocol:
@@ -24,8 +25,10 @@ def wrong_begin(begins: dt.date, today: dt.date, *, retroactive: bool, confirmed
     if begins > today:
         return {}
     if not retroactive:
-        return {"effective_on": "A new version begins tomorrow at the earliest, unless past days are re-checked."}
-    return {} if confirmed else {"confirmed": "Confirm that past days are re-checked."}
+        return {
+            "effective_on": gettext("A new version begins tomorrow at the earliest, unless past days are re-checked.")
+        }
+    return {} if confirmed else {"confirmed": gettext("Confirm that past days are re-checked.")}
 
 
 @transaction.atomic

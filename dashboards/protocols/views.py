@@ -19,6 +19,7 @@ from dashboards.ui.access import Request, managed_trial, may_change, signed_in, 
 from metrics.models import Recompute
 from participants.forms import SeeOther
 from participants.models import Protocol, Trial
+from participants.team_texts import gettext
 from participants.user_input import form_data
 
 SHOWN = 10  # recomputes
@@ -77,6 +78,11 @@ def _revised(request: Request, trial: Trial, form: ProtocolForm, today: dt.date)
     """Store the version; of one that begins in the past go on to the recompute that it starts."""
     stored, run = services.version_store(form.instance, today=today, by=request.user)
     if run is None:
-        messages.success(request, f"Version {stored.version} is in force from {stored.effective_on:%-d %B %Y}.")
+        messages.success(
+            request,
+            gettext("Version {version} is in force from {effective_on:%-d %B %Y}.").format(
+                version=stored.version, effective_on=stored.effective_on
+            ),
+        )
         return SeeOther(reverse("dashboards:protocol", args=[trial.code]))
     return SeeOther(reverse("dashboards:recompute", args=[trial.code, run.pk]))

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from participants import team_texts
 from participants.accounts import session_middleware, two_factor
 from participants.models import User
+from participants.team_texts import gettext
 
 register = template.Library()
 
@@ -53,7 +54,9 @@ def session_life_of(request: HttpRequest) -> SafeString:
 @register.simple_tag
 def qr(text: str) -> SafeString:
     """A QR code as SVG, to stand in a page."""
-    drawn = segno.make(text, error="m").svg_inline(scale=4, border=2, omitsize=True, title="QR code for the app")
+    drawn = segno.make(text, error="m").svg_inline(
+        scale=4, border=2, omitsize=True, title=gettext("QR code for the app")
+    )
     return mark_safe(drawn)  # noqa: S308  segno draws numbers, and our own title
 
 

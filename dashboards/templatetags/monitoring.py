@@ -16,8 +16,11 @@ from dashboards.ui import formatting
 from metrics.monitoring import pending
 from metrics.monitoring.status import Summary
 from participants.models import Participant, Trial
+from participants.team_texts import gettext
 
 register = template.Library()
+
+SEPARATOR = " · "
 
 
 @register.filter
@@ -39,7 +42,7 @@ def lag(instant: dt.datetime, now: dt.datetime) -> str:
     minutes = max(int((now - instant).total_seconds() // 60), 0)
     if minutes < 1440:
         return formatting.hours_minutes(minutes)
-    return formatting.ago(instant, now).removesuffix(" ago")
+    return formatting.age(instant, now)
 
 
 @register.simple_tag
@@ -54,13 +57,14 @@ def day_of(trial: Trial, today: dt.date) -> str:
     if trial.starts_on is None:
         return ""
     if trial.starts_on > today:
-        return f" · starts {formatting.date_short(trial.starts_on, today)}"
+        return SEPARATOR + gettext("starts {date}").format(date=formatting.date_short(trial.starts_on, today))
     day = (today - trial.starts_on).days + 1
     if trial.ends_on is None:
-        return f" · day {day:,}"
+        return SEPARATOR + gettext("day {day:,}").format(day=day)
     if today > trial.ends_on:
-        return f" · ended {formatting.date_short(trial.ends_on, today)}"
-    return f" · day {day:,} of {(trial.ends_on - trial.starts_on).days + 1:,}"
+        return SEPARATOR + gettext("ended {date}").format(date=formatting.date_short(trial.ends_on, today))
+    days = (trial.ends_on - trial.starts_on).days + 1
+    return SEPARATOR + gettext("day {day:,} of {days:,}").format(day=day, days=days)
 
 
 @register.simple_tag(takes_context=True)

@@ -30,6 +30,7 @@ from metrics.monitoring.adherence import Adherence
 from participants.audit import record
 from participants.models import Participant, Protocol, Trial
 from participants.tables import Column
+from participants.team_texts import gettext
 from participants.user_input import Entered, query_params
 
 PAGE_SIZE = 50
@@ -92,7 +93,12 @@ KEYS: dict[str, Any] = {
     "counted": lambda known: known[1].counted,
     "adherence": lambda known: -1.0 if known[1].adherence is None else known[1].adherence,
 }
-TITLES = {"id": "Participant", "valid": "Valid days", "counted": "Days that count", "adherence": "Adherence"}
+TITLES = {
+    "id": gettext("Participant"),
+    "valid": gettext("Valid days"),
+    "counted": gettext("Days that count"),
+    "adherence": gettext("Adherence"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +167,11 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
 
 def variant_names(protocol: Protocol) -> list[str]:
     """Headings of the other definitions of a valid day."""
-    worn = [f"By {protocols_labels.worn(int(minutes))} worn" for minutes in protocol.valid_day_variants]
-    return [*worn, f"By {protocol.valid_day_steps:,} steps"]
+    worn = [
+        gettext("By {minutes} worn").format(minutes=protocols_labels.worn(int(minutes)))
+        for minutes in protocol.valid_day_variants
+    ]
+    return [*worn, gettext("By {valid_day_steps:,} steps").format(valid_day_steps=protocol.valid_day_steps)]
 
 
 def days_of(people: QuerySet[Participant], filters: ReportFilters, at: dt.datetime) -> list[tuple[str, Adherence]]:
@@ -198,19 +207,24 @@ def table(
 ) -> downloads.Table:
     """All rows, with the instant until which things were known."""
     known = [
-        Column("study_id", "Participant's study id (pseudonym)"),
+        Column("study_id", gettext("Participant's study id (pseudonym)")),
         Column("site", "Site's name"),
-        Column("arm", "Arm"),
-        Column("known_until", "The instant until which things were known, UTC"),
-        Column("valid_days", "Days with enough wear"),
-        Column("counted_days", "Days that count: valid, invalid or lost"),
-        Column("pending_days", "Days whose data could still come"),
-        Column("excluded_days", "Days that do not count"),
-        Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
+        Column("arm", gettext("Arm")),
+        Column("known_until", gettext("The instant until which things were known, UTC")),
+        Column("valid_days", gettext("Days with enough wear")),
+        Column("counted_days", gettext("Days that count: valid, invalid or lost")),
+        Column("pending_days", gettext("Days whose data could still come")),
+        Column("excluded_days", gettext("Days that do not count")),
+        Column("adherence", gettext("Valid days as a share of the days that count, 0 to 1; blank: no day counts yet")),
     ]
     names = [name.lower().replace("\u00a0", "").replace(",", "").replace(" ", "_") for name in columns]
     others = [
-        Column(name, f"The same share with another definition of a valid day: {heading.replace(NO_BREAK, ' ')}")
+        Column(
+            name,
+            gettext("The same share with another definition of a valid day: {heading}").format(
+                heading=heading.replace(NO_BREAK, " ")
+            ),
+        )
         for name, heading in zip(names, columns, strict=True)
     ]
     cells = (

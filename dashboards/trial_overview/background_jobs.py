@@ -20,6 +20,7 @@ from dashboards.ui.formatting import NO_BREAK
 from participants.compiled_sql import Query, run_together
 from participants.conditions_sql import People
 from participants.models import Participant, Trial
+from participants.team_texts import gettext, ngettext
 
 # Work that has not moved for so long has died with its worker: it is no progress.
 GIVEN_UP = dt.timedelta(hours=6)
@@ -43,18 +44,24 @@ class Work:
         """Progress as text."""
         if not self.total:
             return ""
-        return f"{self.done:,} of {self.total:,}" if self.people else f"{100 * self.done // self.total}{NO_BREAK}%"
+        return (
+            gettext("{done:,} of {total:,}").format(done=self.done, total=self.total)
+            if self.people
+            else f"{100 * self.done // self.total}{NO_BREAK}%"
+        )
 
 
 def going_on(trial: Trial, people: People, now: dt.datetime) -> list[Work]:
     """The trial's running work, in three queries. Counts of people are of these: those whom the user may see."""
     since = now - GIVEN_UP
     recomputes = [
-        Work("Past days are being re-checked", run.done, run.total, run.started_at or run.asked_at, people=False)
+        Work(
+            gettext("Past days are being re-checked"), run.done, run.total, run.started_at or run.asked_at, people=False
+        )
         for run in stored.recomputes.rows(trial=trial.pk, since=since)
     ]
     mails = [
-        Work("E-mails are going out", b["total"] - b["open"], b["total"], b["since"])
+        Work(gettext("E-mails are going out"), b["total"] - b["open"], b["total"], b["since"])
         for b in stored.batches.rows(people=people, since=since, now=now)
     ]
     return [*recomputes, *mails, *_imports(stored.imports.first(trial=trial.pk, since=since))]
@@ -73,8 +80,8 @@ def queries(trial: Trial, people: People, now: dt.datetime) -> list[Query]:
 def _imports(running: dict[str, Any]) -> list[Work]:
     if not running["files"]:
         return []
-    files = "A file is" if running["files"] == 1 else f"{running['files']} files are"
-    return [Work(f"{files} being imported", 0, 0, running["since"])]
+    text = ngettext("A file is being imported", "{n} files are being imported", running["files"])
+    return [Work(text.format(n=running["files"]), 0, 0, running["since"])]
 
 
 @require_safe

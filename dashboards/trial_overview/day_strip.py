@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from metrics.models import ParticipantStatusSummary
 from metrics.monitoring import day_codes
+from participants.team_texts import gettext
 
 DAYS = 14
 STEP, WIDTH = 15, 13
@@ -19,7 +20,7 @@ MARKS: dict[str, tuple[str, str]] = {
     day_codes.LOST: ("m-lost", "lost"),
     day_codes.PENDING: ("m-pending", "pending"),
     day_codes.EXCLUDED: ("m-excluded", "excluded"),
-    day_codes.FAULT: ("m-fault", "not counted because of a technical problem"),
+    day_codes.FAULT: ("m-fault", gettext("not counted because of a technical problem")),
 }
 ORDER = ("valid", "invalid", "lost", "pending", "excluded", MARKS[day_codes.FAULT][1])
 
@@ -45,7 +46,7 @@ def counts(of: str) -> Counter[str]:
 def counts_text(of: str) -> str:
     """Counts as text: 4 valid, 1 invalid, 7 pending."""
     counted = counts(of)
-    return ", ".join(f"{counted[label]} {label}" for label in ORDER if counted[label]) or "none monitored"
+    return ", ".join(f"{counted[label]} {label}" for label in ORDER if counted[label]) or gettext("none monitored")
 
 
 def weekends(until: dt.date) -> SafeString:
@@ -65,7 +66,7 @@ def strip(of: str, under: SafeString) -> SafeString:
         for i, code in enumerate(of)
         if code in MARKS
     )
-    label = f"Last {DAYS} days: {counts_text(of)}"
+    label = gettext("Last {days} days: {of}").format(days=DAYS, of=counts_text(of))
     return mark_safe(  # noqa: S308 - constants and numbers alone
         f'<svg class="strip" viewBox="0 0 209 24" role="img" aria-label="{label}">{uses}{under}</svg>'
     )

@@ -18,6 +18,7 @@ from dashboards.ui.status_labels import BADGES, CAUSES
 from metrics.monitoring import status
 from metrics.monitoring.status import ATTENTION, AttentionStatus
 from participants.models import Participant, Site, Trial, User
+from participants.team_texts import gettext
 from participants.user_input import Entered
 
 PAGE_SIZE = 50
@@ -40,12 +41,12 @@ NEED_ATTENTION = "attention"
 
 # What `sort` may say -> (label, fields in their natural direction). A minus before the name turns it round.
 SORTS: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "urgency": ("most urgent", ()),
-    "id": ("study id", ()),
-    "adherence": ("lowest adherence", (F("status_summary__adherence").asc(nulls_last=True),)),
-    "upload": ("longest without upload", (F("status_summary__last_sample_at").asc(nulls_first=True),)),
-    "salvage": ("soonest data loss", (F("status_summary__overwritten_at").asc(nulls_last=True),)),
-    "battery": ("lowest battery", (F("status_summary__battery_percent").asc(nulls_last=True),)),
+    "urgency": (gettext("most urgent"), ()),
+    "id": (gettext("study id"), ()),
+    "adherence": (gettext("lowest adherence"), (F("status_summary__adherence").asc(nulls_last=True),)),
+    "upload": (gettext("longest without upload"), (F("status_summary__last_sample_at").asc(nulls_first=True),)),
+    "salvage": (gettext("soonest data loss"), (F("status_summary__overwritten_at").asc(nulls_last=True),)),
+    "battery": (gettext("lowest battery"), (F("status_summary__battery_percent").asc(nulls_last=True),)),
 }
 DEFAULT_SORT = "urgency"
 

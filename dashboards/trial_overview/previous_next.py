@@ -12,6 +12,7 @@ from dashboards.trial_overview import stored
 from dashboards.ui.status_labels import BADGES
 from participants.conditions_sql import People
 from participants.models import Participant, User
+from participants.team_texts import gettext
 from participants.user_input import Entered
 
 
@@ -47,11 +48,11 @@ def list_description(filters: trial_overview_filters.ParticipantFilters) -> str:
     """Description of a list's filters: "Needs attention", "Low wear", "Search: AX-00"; empty for everybody."""
     parts = []
     if filters.show == trial_overview_filters.NEED_ATTENTION:
-        parts.append("Needs attention")
+        parts.append(gettext("Needs attention"))
     elif filters.show:
         parts.append(BADGES[trial_overview_filters.SHOWS[filters.show]].label)
     if filters.site:
-        parts.append(f"site {filters.site}")
+        parts.append(gettext("site {site}").format(site=filters.site))
     if filters.search:
         parts.append(f"“{filters.search}”")
     return ", ".join(parts)

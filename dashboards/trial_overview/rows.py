@@ -17,6 +17,7 @@ from dashboards.ui.connection_labels import Badge
 from dashboards.ui.status_labels import Action, action, attention_badge
 from metrics.models import ParticipantStatusSummary
 from metrics.monitoring.status import AttentionStatus
+from participants.team_texts import gettext
 
 RING = 47.1  # circumference of the salvage clock's ring
 
@@ -32,9 +33,15 @@ class Adherence:
 
     @property
     def label(self) -> str:
-        now = f"Adherence {self.now} percent" if self.now is not None else "No day counts yet"
-        best = f", best still possible {self.best} percent" if self.best is not None else ""
-        return f"{now}{best}, target {self.target} percent"
+        if self.now is None and self.best is None:
+            text = gettext("No day counts yet, target {target} percent")
+        elif self.now is None:
+            text = gettext("No day counts yet, best still possible {best} percent, target {target} percent")
+        elif self.best is None:
+            text = gettext("Adherence {now} percent, target {target} percent")
+        else:
+            text = gettext("Adherence {now} percent, best still possible {best} percent, target {target} percent")
+        return text.format(now=self.now, best=self.best, target=self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ def row(participant: Any, now: dt.datetime, until: dt.date, under: SafeString, w
     last = summary.last_sample_at if summary else None
     return Row(
         study_id=participant.study_id,
-        place=participant.site.name if participant.site else "no site",
+        place=participant.site.name if participant.site else gettext("no site"),
         arm=participant.arm,
         badge=attention_badge(attention_status, warn_hours),
         why=status_reason.why(participant, attention_status, recent, now),
@@ -138,11 +145,11 @@ def salvage(summary: ParticipantStatusSummary, now: dt.datetime) -> Salvage | No
         return None
     left = over - now
     if left <= dt.timedelta(0):
-        lost = formatting.ago(over, now).removesuffix(" ago")
-        return Salvage("Losing data now", f"{lost} lost", "tone-crit", f"0 {RING}")
+        lost = formatting.age(over, now)
+        return Salvage(gettext("Losing data now"), gettext("{lost} lost").format(lost=lost), "tone-crit", f"0 {RING}")
     share = min(left / max(over - last, dt.timedelta(hours=1)), 1.0)
     tone = _tone(summary, now) or "tone-mute"
-    length = formatting.ago(now - left, now).removesuffix(" ago")
+    length = formatting.age(now - left, now)
     return Salvage(length, "", tone, f"{share * RING:.1f} {RING}")
 
 
@@ -151,7 +158,7 @@ def battery(summary: ParticipantStatusSummary, now: dt.datetime) -> Battery | No
     if level is None:
         return None
     old = at is not None and now - at >= dt.timedelta(days=1)
-    ago = formatting.ago(at, now).split(formatting.NO_BREAK)[0] + f"{formatting.NO_BREAK}d ago" if old and at else ""
+    ago = gettext("{days:,}\u00a0d ago").format(days=(now - at).days) if old and at else ""
     return Battery(level, f"{max(level, 4) * 0.15:.1f}", level <= 20, ago)
 
 

@@ -14,11 +14,12 @@ from metrics.models import Access, Cause, Exclusion, ParticipantStatusSummary
 from metrics.monitoring import day_codes
 from metrics.monitoring.status import AttentionStatus
 from participants.models import Participant
+from participants.team_texts import gettext
 
 EXCUSES = {
-    AttentionStatus.PAUSED: "Paused",
-    AttentionStatus.COMPLETED: "Monitoring ended",
-    AttentionStatus.WITHDRAWN: "Withdrew",
+    AttentionStatus.PAUSED: gettext("Paused"),
+    AttentionStatus.COMPLETED: gettext("Monitoring ended"),
+    AttentionStatus.WITHDRAWN: gettext("Withdrew"),
 }
 ACCESS = {
     Access.NEVER: Cause.NEVER_CONNECTED,
@@ -40,7 +41,7 @@ def why(participant: Participant, attention_status: AttentionStatus, recent: str
     """The reason. `recent`: the strip's day codes of the last fourteen days."""
     summary: ParticipantStatusSummary | None = getattr(participant, "status_summary", None)
     if summary is None:
-        return Why("Not assessed yet", "", "The days are assessed within the hour.")
+        return Why(gettext("Not assessed yet"), "", gettext("The days are assessed within the hour."))
     if attention_status in EXCUSES:
         return _excused(summary, attention_status, now)
     zone = ZoneInfo(participant.time_zone)
@@ -63,7 +64,7 @@ def _said(
     """A cause with its evidence; the participant's figures where there is none."""
     begun = gap_labels.since(since, zone=zone, now=now) if since else ""
     if not cause:
-        return Why("Reconnect needed", begun, figures)
+        return Why(gettext("Reconnect needed"), begun, figures)
     has_sentence = evidence or cause == Cause.NEVER_CONNECTED
     sentence = gap_labels.sentence(cause, evidence, zone=zone, now=now) if has_sentence else ""
     return Why(CAUSES[Cause(cause)][0], begun, sentence or figures)
@@ -72,24 +73,34 @@ def _said(
 def _excused(summary: ParticipantStatusSummary, attention_status: AttentionStatus, now: dt.datetime) -> Why:
     today = now.date()
     first, last = summary.excused_since, summary.excused_until
-    since = f"{'since ' if not last else ''}{formatting.date_short(first, today)}" if first else ""
-    if first and last:
-        since += f" to {formatting.date_short(last, today)}"
-    return Why(EXCUSES[attention_status], since, str(summary.evidence.get("reason", "")) or "Nothing to do")
+    since = formatting.date_short(first, today) if first else ""
+    if first:
+        since = (
+            gettext("{first} to {last}").format(first=since, last=formatting.date_short(last, today))
+            if last
+            else gettext("since {date}").format(date=since)
+        )
+    return Why(EXCUSES[attention_status], since, str(summary.evidence.get("reason", "")) or gettext("Nothing to do"))
 
 
 def _nothing_missing(summary: ParticipantStatusSummary, attention_status: AttentionStatus) -> str:
     if attention_status is AttentionStatus.LOW_SLEEP:
-        return f"{summary.nights_recorded or 0} of 7 nights"
+        return gettext("{n} of 7 nights").format(n=summary.nights_recorded or 0)
     if attention_status is AttentionStatus.LOW_WEAR:
-        return f"{summary.valid_days} of {summary.counted_days} days valid"
-    return "Worn and synced" if summary.last_sample_at else "No data yet"
+        return gettext("{valid_days} of {counted_days} days valid").format(
+            valid_days=summary.valid_days, counted_days=summary.counted_days
+        )
+    return gettext("Worn and synced") if summary.last_sample_at else gettext("No data yet")
 
 
 def _figures(summary: ParticipantStatusSummary, recent: str) -> str:
     """A participant's last two weeks: 11 of 13 days valid, 6 of 7 nights."""
     counted = sum(code in (*day_codes.VALID, day_codes.INVALID, day_codes.LOST) for code in recent)
     if not counted:
-        return "No day counts yet"
-    days = f"{day_strip.counts(recent)['valid']} of {counted} days valid"
-    return days if summary.nights_recorded is None else f"{days}, {summary.nights_recorded} of 7 nights"
+        return gettext("No day counts yet")
+    days = gettext("{valid} of {counted} days valid").format(valid=day_strip.counts(recent)["valid"], counted=counted)
+    return (
+        days
+        if summary.nights_recorded is None
+        else gettext("{days}, {nights_recorded} of 7 nights").format(days=days, nights_recorded=summary.nights_recorded)
+    )

@@ -15,33 +15,34 @@ from metrics.models import Cause, ParticipantStatusSummary
 from metrics.monitoring.status import AttentionStatus
 from participants.models import Trial, User
 from participants.tables import Column
+from participants.team_texts import gettext
 
 CHUNK = 500
 COLUMNS = (
-    Column("study_id", "Participant's study id (pseudonym)"),
+    Column("study_id", gettext("Participant's study id (pseudonym)")),
     Column("site", "Site's name"),
-    Column("arm", "Arm"),
-    Column("participant_status", "invited, active, paused, completed or withdrawn"),
-    Column("status", "The status of the page: what needs attention first"),
-    Column("cause", "Why data are missing now"),
-    Column("cause_since", "Since when, UTC"),
-    Column("evidence", "What shows it, in a sentence"),
-    Column("adherence", "Valid days as a share of the days that count, 0 to 1; blank: no day counts yet"),
-    Column("best_adherence", "The share if every remaining day were valid; blank: no end is set"),
-    Column("target", "The protocol's target, 0 to 1"),
-    Column("valid_days", "Days with enough wear"),
-    Column("counted_days", "Days that count: valid, invalid or lost"),
-    Column("pending_days", "Days whose data may still come"),
-    Column("lost_days", "Days whose data cannot come any more"),
-    Column("excluded_days", "Days that do not count"),
-    Column("worn_share", "Worn minutes as a share of the minutes of days that count, 0 to 1"),
-    Column("nights_of_7", "Nights with a main sleep among the last seven that are known and count"),
-    Column("last_sample_at", "Newest sample, UTC"),
-    Column("overwritten_at", "When the device begins to overwrite what was not uploaded, UTC"),
-    Column("device", "Device that is worn"),
-    Column("battery_percent", "Its last battery reading, percent"),
-    Column("battery_at", "When that was, UTC"),
-    Column("judged_at", "When all this was worked out, UTC"),
+    Column("arm", gettext("Arm")),
+    Column("participant_status", gettext("invited, active, paused, completed or withdrawn")),
+    Column("status", gettext("The status of the page: what needs attention first")),
+    Column("cause", gettext("Why data are missing now")),
+    Column("cause_since", gettext("Since when, UTC")),
+    Column("evidence", gettext("What shows it, in a sentence")),
+    Column("adherence", gettext("Valid days as a share of the days that count, 0 to 1; blank: no day counts yet")),
+    Column("best_adherence", gettext("The share if every remaining day were valid; blank: no end is set")),
+    Column("target", gettext("The protocol's target, 0 to 1")),
+    Column("valid_days", gettext("Days with enough wear")),
+    Column("counted_days", gettext("Days that count: valid, invalid or lost")),
+    Column("pending_days", gettext("Days whose data may still come")),
+    Column("lost_days", gettext("Days whose data cannot come any more")),
+    Column("excluded_days", gettext("Days that do not count")),
+    Column("worn_share", gettext("Worn minutes as a share of the minutes of days that count, 0 to 1")),
+    Column("nights_of_7", gettext("Nights with a main sleep among the last seven that are known and count")),
+    Column("last_sample_at", gettext("Newest sample, UTC")),
+    Column("overwritten_at", gettext("When the device begins to overwrite what was not uploaded, UTC")),
+    Column("device", gettext("Device that is worn")),
+    Column("battery_percent", gettext("Its last battery reading, percent")),
+    Column("battery_at", gettext("When that was, UTC")),
+    Column("judged_at", gettext("When all this was worked out, UTC")),
 )
 
 

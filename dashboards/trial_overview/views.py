@@ -30,25 +30,26 @@ from participants.compiled_sql import Query, run_together
 from participants.conditions_sql import People
 from participants.models import Participant, Protocol, Site, Trial, User
 from participants.querysets import acts_in
+from participants.team_texts import gettext
 from participants.user_input import query_params
 
 COUNTERS: dict[str, str] = {
-    "never-connected": "Never connected",
-    "reconnect": "Reconnect needed",
-    "critical": "Critical",
-    "silent": "No data",
-    "low-wear": "Low wear",
-    "low-sleep": "Low sleep",
-    "all-well": "All well",
+    "never-connected": gettext("Never connected"),
+    "reconnect": gettext("Reconnect needed"),
+    "critical": gettext("Critical"),
+    "silent": gettext("No data"),
+    "low-wear": gettext("Low wear"),
+    "low-sleep": gettext("Low sleep"),
+    "all-well": gettext("All well"),
 }
 # Name of the sort -> class of the column, heading.
 HEADS = {
-    "id": ("c-id", "Participant"),
-    "urgency": ("c-why", "Status and why"),
-    "adherence": ("c-adh", "Adherence"),
-    "upload": ("c-up", "Last upload"),
-    "salvage": ("c-salv", "Data lost in"),
-    "battery": ("c-bat", "Battery"),
+    "id": ("c-id", gettext("Participant")),
+    "urgency": ("c-why", gettext("Status and why")),
+    "adherence": ("c-adh", gettext("Adherence")),
+    "upload": ("c-up", gettext("Last upload")),
+    "salvage": ("c-salv", gettext("Data lost in")),
+    "battery": ("c-bat", gettext("Battery")),
 }
 
 
@@ -110,14 +111,20 @@ class View:
         sorts = [(name, label) for name, (label, _) in trial_overview_filters.SORTS.items()]
         turned = self.filters.sort.removeprefix("-")
         return (
-            [*sorts, (self.filters.sort, f"{trial_overview_filters.SORTS[turned][0]}, last first")]
+            [
+                *sorts,
+                (
+                    self.filters.sort,
+                    gettext("{order}, last first").format(order=trial_overview_filters.SORTS[turned][0]),
+                ),
+            ]
             if turned != self.filters.sort
             else sorts
         )
 
     @property
     def target_text(self) -> str:
-        return f", target {round(self.rules.adherence_target * 100)}{NO_BREAK}%"
+        return gettext(", target {share}\u00a0%").format(share=round(self.rules.adherence_target * 100))
 
     @property
     def download_query(self) -> str:
@@ -231,19 +238,25 @@ def _counter(
 
 def hours_text(hours: int) -> str:
     """48 h, 5 days."""
-    return f"{hours // 24} days" if hours >= 72 and hours % 24 == 0 else f"{hours} h"
+    return gettext("{hours} days").format(hours=hours // 24) if hours >= 72 and hours % 24 == 0 else f"{hours} h"
 
 
 def rule_text(show: str, rules: Protocol) -> str:
     """Rule of a counter, by the protocol in force."""
     return {
-        "never-connected": "invited, no first upload",
-        "reconnect": "access gone or partial",
-        "critical": f"no upload for {hours_text(rules.upload_critical_hours)}",
-        "silent": f"no upload for {hours_text(rules.upload_warn_hours)}",
-        "low-wear": f"adherence below {round(rules.adherence_target * 100)} %",
-        "low-sleep": f"under {rules.sleep_nights_warn} nights of 7",
-        "all-well": "nothing to do",
+        "never-connected": gettext("invited, no first upload"),
+        "reconnect": gettext("access gone or partial"),
+        "critical": gettext("no upload for {upload_critical_hours}").format(
+            upload_critical_hours=hours_text(rules.upload_critical_hours)
+        ),
+        "silent": gettext("no upload for {upload_warn_hours}").format(
+            upload_warn_hours=hours_text(rules.upload_warn_hours)
+        ),
+        "low-wear": gettext("adherence below {adherence_target} %").format(
+            adherence_target=round(rules.adherence_target * 100)
+        ),
+        "low-sleep": gettext("under {sleep_nights_warn} nights of 7").format(sleep_nights_warn=rules.sleep_nights_warn),
+        "all-well": gettext("nothing to do"),
     }[show]
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from ingestion.models import Connection, Invitation, SyncWindow
+from participants.team_texts import gettext
 
 Status = Connection.Status
 
@@ -19,36 +20,36 @@ class Badge:
     tone: str
 
 
-CONNECTED = Badge("Connected", "s-active", "s-ok")
-RECONNECT = Badge("Reconnect", "s-reconnect", "s-conn")
-UNCONNECTED = Badge("Unconnected", "s-invited", "s-conn")
-WAITING = Badge("Technical delay", "s-waiting", "s-mute")
-DISCONNECTED = Badge("Disconnected", "s-withdrawn", "s-mute")
+CONNECTED = Badge(gettext("Connected"), "s-active", "s-ok")
+RECONNECT = Badge(gettext("Reconnect"), "s-reconnect", "s-conn")
+UNCONNECTED = Badge(gettext("Unconnected"), "s-invited", "s-conn")
+WAITING = Badge(gettext("Technical delay"), "s-waiting", "s-mute")
+DISCONNECTED = Badge(gettext("Disconnected"), "s-withdrawn", "s-mute")
 
 REASONS = {
-    "connected": "the participant gave consent",
-    "expired_grant": "access at the vendor has ended: it ran out, or was withdrawn there",
-    "reauthentication_required": "their organisation wants them to sign in at the vendor again",
-    "permission_denied": "the vendor refuses access to their data",
-    "account_not_linked": "their account there has no device any more",
-    "participant": "they stopped sharing",
-    "manager": "the study team ended it",
-    "withdrawn": "they withdrew from the trial",
-    "left": "they left the trial",
-    "completed": "their part is done",
-    "trial_closed": "the trial was closed",
-    "over": "nothing more is collected of them",
+    "connected": gettext("the participant gave consent"),
+    "expired_grant": gettext("access at the vendor has ended: it ran out, or was withdrawn there"),
+    "reauthentication_required": gettext("their organisation wants them to sign in at the vendor again"),
+    "permission_denied": gettext("the vendor refuses access to their data"),
+    "account_not_linked": gettext("their account there has no device any more"),
+    "participant": gettext("they stopped sharing"),
+    "manager": gettext("the study team ended it"),
+    "withdrawn": gettext("they withdrew from the trial"),
+    "left": gettext("they left the trial"),
+    "completed": gettext("their part is done"),
+    "trial_closed": gettext("the trial was closed"),
+    "over": gettext("nothing more is collected of them"),
 }
 
 ERRORS = {
-    "timeout": "no answer in time",
-    "connection_failed": "no connection to the vendor",
-    "not_json": "an incomplete or invalid answer",
-    "error_in_body": "an error in place of data",
-    "unexpected_shape": "an answer in an unknown format",
-    "unreadable": "most of what came could not be read",
-    "endless_pages": "pages without an end",
-    "rate_limit": "the vendor asked us to wait",
+    "timeout": gettext("no answer in time"),
+    "connection_failed": gettext("no connection to the vendor"),
+    "not_json": gettext("an incomplete or invalid answer"),
+    "error_in_body": gettext("an error in place of data"),
+    "unexpected_shape": gettext("an answer in an unknown format"),
+    "unreadable": gettext("most of what came could not be read"),
+    "endless_pages": gettext("pages without an end"),
+    "rate_limit": gettext("the vendor asked us to wait"),
 }
 
 
@@ -60,7 +61,7 @@ def reason(code: str) -> str:
 def error(code: str) -> str:
     """Label of what went wrong with a window. Codes of HTTP keep their number."""
     if code.startswith("http_"):
-        return f"the vendor answered with error {code.removeprefix('http_')}"
+        return gettext("the vendor answered with error {code}").format(code=code.removeprefix("http_"))
     return ERRORS.get(code, code.replace("_", " "))
 
 
@@ -83,12 +84,12 @@ def invitation(made: Invitation, now: dt.datetime) -> str:
         return "replaced"
     if made.expires_at <= now:
         return "expired"
-    return "opened, not used yet" if made.opened_at else "not opened yet"
+    return gettext("opened, not used yet") if made.opened_at else gettext("not opened yet")
 
 
 STATES = {
     SyncWindow.State.DUE: "waiting",
-    SyncWindow.State.CLAIMED: "being fetched",
+    SyncWindow.State.CLAIMED: gettext("being fetched"),
     SyncWindow.State.DONE: "received",
     SyncWindow.State.FAILED: "failed",
 }

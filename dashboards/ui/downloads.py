@@ -13,6 +13,7 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHt
 from participants.audit import record
 from participants.models import Trial
 from participants.tables import XLSX, Column, Workbook, csv_lines
+from participants.team_texts import gettext
 from participants.user_input import query_params
 
 FORMS = ("csv", "xlsx")
@@ -40,8 +41,10 @@ def response(request: HttpRequest, trial: Trial, table: Table, *, thing: str = "
     requested = form(request)
     record("trial.download", trial=trial, thing=thing, new={"list": table.what, "format": requested})
     headers = {
-        "Content-Disposition": f'attachment; filename="{table.name}.{requested}"',
-        "Cache-Control": "private, no-store",
+        "Content-Disposition": gettext('attachment; filename="{table}.{requested}"').format(
+            table=table.name, requested=requested
+        ),
+        "Cache-Control": gettext("private, no-store"),
     }
     names = [column.name for column in table.columns]
     if requested == "csv":

@@ -6,6 +6,8 @@ import datetime as dt
 from math import isnan
 from zoneinfo import ZoneInfo
 
+from participants.team_texts import gettext
+
 NO_BREAK = "\u00a0"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 SPREAD = 37  # seconds between the turns of two that follow each other; has no divisor in common with 60
@@ -13,17 +15,24 @@ SPREAD = 37  # seconds between the turns of two that follow each other; has no d
 
 def ago(instant: dt.datetime, now: dt.datetime) -> str:
     """Age of an instant: how long before `now` an instant lies, in at most two units; both aware."""
+    if (now - instant).total_seconds() < MINUTE:
+        return gettext("just now")
+    return gettext("{age} ago").format(age=age(instant, now))
+
+
+def age(instant: dt.datetime, now: dt.datetime) -> str:
+    """3 min, 2 h, 5 d 3 h, 20 d: as `ago` says it, without its word."""
     seconds = int((now - instant).total_seconds())
     if seconds < MINUTE:
-        return "just now"
+        return gettext("just now")
     if seconds < HOUR:
-        return f"{seconds // MINUTE}{NO_BREAK}min ago"
+        return gettext("{n}\u00a0min").format(n=seconds // MINUTE)
     if seconds < DAY:
-        return f"{seconds // HOUR}{NO_BREAK}h ago"
+        return gettext("{n}\u00a0h").format(n=seconds // HOUR)
     days, hours = seconds // DAY, seconds % DAY // HOUR
     if days < 14 and hours:
-        return f"{days}{NO_BREAK}d {hours}{NO_BREAK}h ago"
-    return f"{days:,}{NO_BREAK}d ago"
+        return gettext("{days}\u00a0d {hours}\u00a0h").format(days=days, hours=hours)
+    return gettext("{days:,}\u00a0d").format(days=days)
 
 
 def refresh_minute(now: dt.datetime, whose: int) -> int:
@@ -39,7 +48,7 @@ def clock(instant: dt.datetime, now: dt.datetime, zone: ZoneInfo) -> str:
     """An instant in a zone: "today, 06:02", "Sun 21:40" within a week, "14 Nov, 08:10", with the year if another."""
     local, today = instant.astimezone(zone), now.astimezone(zone).date()
     if local.date() == today:
-        return f"today, {local:%H:%M}"
+        return gettext("today, {local:%H:%M}").format(local=local)
     if dt.timedelta(0) < today - local.date() < dt.timedelta(days=7):
         return f"{local:%a %H:%M}"
     return f"{date_short(local.date(), today)}, {local:%H:%M}"

@@ -11,19 +11,20 @@ from dashboards.ui.connection_labels import Badge
 from dashboards.ui.formatting import NO_BREAK
 from metrics.models import Cause, DayStatus, Exclusion
 from metrics.monitoring.status import AttentionStatus
+from participants.team_texts import gettext
 
 BADGES: dict[AttentionStatus, Badge] = {
-    AttentionStatus.CRITICAL: Badge("Critical", "s-crit", "s-crit"),
-    AttentionStatus.RECONNECT: Badge("Reconnect", "s-reconnect", "s-conn"),
-    AttentionStatus.UNCONNECTED: Badge("Unconnected", "s-invited", "s-conn"),
-    AttentionStatus.SILENT: Badge("No data", "s-silent", "s-warn"),
-    AttentionStatus.LOW_WEAR: Badge("Low wear", "s-wear", "s-warn"),
-    AttentionStatus.LOW_SLEEP: Badge("Low sleep", "s-night", "s-night"),
-    AttentionStatus.WAITING: Badge("Technical delay", "s-waiting", "s-mute"),
-    AttentionStatus.PAUSED: Badge("Paused", "s-paused", "s-mute"),
-    AttentionStatus.WELL: Badge("Well", "s-active", "s-ok"),
-    AttentionStatus.COMPLETED: Badge("Completed", "s-completed", "s-mute"),
-    AttentionStatus.WITHDRAWN: Badge("Withdrawn", "s-withdrawn", "s-mute"),
+    AttentionStatus.CRITICAL: Badge(gettext("Critical"), "s-crit", "s-crit"),
+    AttentionStatus.RECONNECT: Badge(gettext("Reconnect"), "s-reconnect", "s-conn"),
+    AttentionStatus.UNCONNECTED: Badge(gettext("Unconnected"), "s-invited", "s-conn"),
+    AttentionStatus.SILENT: Badge(gettext("No data"), "s-silent", "s-warn"),
+    AttentionStatus.LOW_WEAR: Badge(gettext("Low wear"), "s-wear", "s-warn"),
+    AttentionStatus.LOW_SLEEP: Badge(gettext("Low sleep"), "s-night", "s-night"),
+    AttentionStatus.WAITING: Badge(gettext("Technical delay"), "s-waiting", "s-mute"),
+    AttentionStatus.PAUSED: Badge(gettext("Paused"), "s-paused", "s-mute"),
+    AttentionStatus.WELL: Badge(gettext("Well"), "s-active", "s-ok"),
+    AttentionStatus.COMPLETED: Badge(gettext("Completed"), "s-completed", "s-mute"),
+    AttentionStatus.WITHDRAWN: Badge(gettext("Withdrawn"), "s-withdrawn", "s-mute"),
 }
 
 
@@ -37,33 +38,33 @@ def attention_badge(attention_status: AttentionStatus, warn_hours: int) -> Badge
 
 # As a sentence begins with them. The class draws the gap's pattern on the timelines.
 CAUSES: dict[Cause, tuple[str, str]] = {
-    Cause.PAUSED: ("Paused", "cause-excl"),
-    Cause.WITHDRAWN: ("Withdrawn", "cause-excl"),
-    Cause.NEVER_CONNECTED: ("Never connected", "cause-conn"),
-    Cause.TOKEN_DEAD: ("Access ended", "cause-conn"),
-    Cause.CONSENT_PARTIAL: ("Consent partial", "cause-conn"),
-    Cause.PLATFORM: ("Technical problem", "cause-vendor"),
-    Cause.NOT_SYNCED: ("Not yet synced", "cause-unsynced"),
-    Cause.BATTERY_FLAT: ("Battery flat", "cause-flat"),
-    Cause.OFF_WRIST: ("Off the wrist", "cause-off"),
-    Cause.UNKNOWN: ("Unknown", "cause-unknown"),
+    Cause.PAUSED: (gettext("Paused"), "cause-excl"),
+    Cause.WITHDRAWN: (gettext("Withdrawn"), "cause-excl"),
+    Cause.NEVER_CONNECTED: (gettext("Never connected"), "cause-conn"),
+    Cause.TOKEN_DEAD: (gettext("Access ended"), "cause-conn"),
+    Cause.CONSENT_PARTIAL: (gettext("Consent partial"), "cause-conn"),
+    Cause.PLATFORM: (gettext("Technical problem"), "cause-vendor"),
+    Cause.NOT_SYNCED: (gettext("Not yet synced"), "cause-unsynced"),
+    Cause.BATTERY_FLAT: (gettext("Battery flat"), "cause-flat"),
+    Cause.OFF_WRIST: (gettext("Off the wrist"), "cause-off"),
+    Cause.UNKNOWN: (gettext("Unknown"), "cause-unknown"),
 }
 
 DAY_STATUS: dict[DayStatus, tuple[str, str]] = {
-    DayStatus.VALID: ("Valid", "m-valid"),
-    DayStatus.INVALID: ("Invalid", "m-invalid"),
-    DayStatus.PENDING: ("Pending", "m-pending"),
-    DayStatus.LOST: ("Lost", "m-lost"),
-    DayStatus.EXCLUDED: ("Excluded", "m-excluded"),
+    DayStatus.VALID: (gettext("Valid"), "m-valid"),
+    DayStatus.INVALID: (gettext("Invalid"), "m-invalid"),
+    DayStatus.PENDING: (gettext("Pending"), "m-pending"),
+    DayStatus.LOST: (gettext("Lost"), "m-lost"),
+    DayStatus.EXCLUDED: (gettext("Excluded"), "m-excluded"),
 }
 
 EXCLUSIONS: dict[Exclusion, str] = {
-    Exclusion.BEFORE_START: "before monitoring began",
-    Exclusion.AFTER_END: "after monitoring ended",
+    Exclusion.BEFORE_START: gettext("before monitoring began"),
+    Exclusion.AFTER_END: gettext("after monitoring ended"),
     Exclusion.PAUSED: "paused",
     Exclusion.WITHDRAWN: "withdrawn",
-    Exclusion.PLATFORM: "technical problem (ours or the vendor’s): not counted",
-    Exclusion.SHORT_DAY: "the local day was shorter than a valid day",
+    Exclusion.PLATFORM: gettext("technical problem (ours or the vendor’s): not counted"),
+    Exclusion.SHORT_DAY: gettext("the local day was shorter than a valid day"),
 }
 
 
@@ -76,10 +77,10 @@ class Action:
     icon: str
 
 
-CALL = Action("call", "Call list", "i-phone")
-RELINK = Action("relink", "Reconnect link", "i-relink")
-EMAIL = Action("email", "Write e-mail", "i-mail")
-OPEN = Action("open", "Open", "")
+CALL = Action("call", gettext("Call list"), "i-phone")
+RELINK = Action("relink", gettext("Reconnect link"), "i-relink")
+EMAIL = Action("email", gettext("Write e-mail"), "i-mail")
+OPEN = Action("open", gettext("Open"), "")
 
 
 def action(attention_status: AttentionStatus, out_of_reach: bool) -> Action:

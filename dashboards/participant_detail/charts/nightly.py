@@ -12,18 +12,19 @@ from dashboards.participant_detail.charts import series
 from dashboards.ui import formatting
 from metrics.reading.queries import DayRow
 from metrics.registry import BY_CODE
+from participants.team_texts import gettext
 
 NIGHTS_SHOWN = 30
 # The usual range: 10th to 90th percentile of the nights before the newest, of at most so many days, at least so many.
 USUAL_DAYS, USUAL_LEAST = 90, 7
-USUAL_TEXT = "shaded: usual for the participant, the middle 80 % of earlier nights of the last 90 days"
+USUAL_TEXT = gettext("shaded: usual for the participant, the middle 80 % of earlier nights of the last 90 days")
 HEIGHT, MARGIN = 72.0, 6.0
 # Name, colour, the metrics that tell it (the first that the participant has), what stands behind the number.
 MEASURES = (
-    ("Oxygen saturation", "spo2", ("spo2_24h", "spo2"), "%"),
-    ("Heart rate variability", "hrv", ("hrv_rmssd_24h", "hrv_rmssd"), "ms RMSSD"),
-    ("Breathing rate", "breath", ("respiratory_rate", "respiratory_rate_instant"), "/min"),
-    ("Resting heart rate", "rhr", ("resting_heart_rate",), "bpm"),
+    (gettext("Oxygen saturation"), "spo2", ("spo2_24h", "spo2"), "%"),
+    (gettext("Heart rate variability"), "hrv", ("hrv_rmssd_24h", "hrv_rmssd"), gettext("ms RMSSD")),
+    (gettext("Breathing rate"), "breath", ("respiratory_rate", "respiratory_rate_instant"), "/min"),
+    (gettext("Resting heart rate"), "rhr", ("resting_heart_rate",), "bpm"),
 )
 CODES = [code for _, _, codes, _ in MEASURES for code in codes]
 
@@ -78,7 +79,7 @@ def nightly(days: Mapping[str, Sequence[DayRow]], until: dt.date) -> Nightly | N
     for date in (until - dt.timedelta(days=i) for i in range(NIGHTS_SHOWN)):
         cells = [formatting.number(values.get(date), places) for values, places in columns]
         rows.append([f"{date.day} {date:%b}", *cells])
-    return Nightly(drawn, ["Night to", *heads], rows, until)
+    return Nightly(drawn, [gettext("Night to"), *heads], rows, until)
 
 
 def _multiple(
@@ -104,9 +105,17 @@ def _multiple(
             dots.append((f"{place * 100:.1f}%", y(value)))
         joined = value is not None
     newest_text = formatting.number(values[newest], places)
-    text = f"usually {formatting.number(band[0], places)}–{formatting.number(band[1], places)}" if band else ""
+    text = (
+        gettext("usually {low}–{high}").format(
+            low=formatting.number(band[0], places), high=formatting.number(band[1], places)
+        )
+        if band
+        else ""
+    )
     top, bottom = (y(band[1]), y(band[0])) if band else (0.0, 0.0)
-    summary = f"{name}, {len(present)} of {NIGHTS_SHOWN} nights, newest {newest_text} {unit}"
+    summary = gettext("{name}, {present} of {nights_shown} nights, newest {newest_text} {unit}").format(
+        name=name, present=len(present), nights_shown=NIGHTS_SHOWN, newest_text=newest_text, unit=unit
+    )
     return Multiple(
         name=name,
         colour=colour,
@@ -116,6 +125,6 @@ def _multiple(
         dots=dots,
         range_y=top,
         range_height=round(max(bottom - top, 2.0), 1) if band else 0.0,
-        usual=text or "too few nights yet to say what is usual",
+        usual=text or gettext("too few nights yet to say what is usual"),
         sentence=f"{summary}, {text}" if text else summary,
     )

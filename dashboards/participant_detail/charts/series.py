@@ -18,6 +18,7 @@ from dashboards.ui import formatting
 from metrics.batch import MICROSECOND, instant, microseconds
 from metrics.reading.queries import DayRow, Series
 from metrics.registry import Aggregate, Kind, Metric
+from participants.team_texts import gettext
 
 MAX_POINTS = 2000
 MAX_ROWS = 400
@@ -89,9 +90,9 @@ def kind_of_chart(metric: Metric) -> str:
 def resolution_text(metric: Metric, width: int) -> str:
     """Text for what a point stands for: "1 point = 10 min", "1 bar = 1 h", "every value as recorded"."""
     if not width:
-        return "every value as recorded"
+        return gettext("every value as recorded")
     if metric.kind is Kind.DAILY and width == DAY:
-        return "1 value a day"
+        return gettext("1 value a day")
     noun = "bar" if metric.aggregate is Aggregate.SUM else "point"
     return f"1{formatting.NO_BREAK}{noun} = {formatting.length(width)}"
 
@@ -147,9 +148,14 @@ def source_text(series: Series) -> str | None:
     """The source that was read; where it changes, each with the local day from which on it counts."""
     if len(series.sources) < 2:
         return str(series.source) if series.source else None
-    named = [f"{dated.source} from {dated.date.day} {dated.date:%b %Y}" for dated in series.sources]
+    named = [
+        gettext("{source} from {day} {date:%b %Y}").format(source=dated.source, day=dated.date.day, date=dated.date)
+        for dated in series.sources
+    ]
     more = len(named) - MOST_SOURCES
-    return ", ".join([*named[:MOST_SOURCES], *([f"and {more} more changes"] if more > 0 else [])])
+    return ", ".join(
+        [*named[:MOST_SOURCES], *([gettext("and {more} more changes").format(more=more)] if more > 0 else [])]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +169,12 @@ class Table:
 
 def value_heads(metric: Metric) -> list[str]:
     if metric.aggregate is Aggregate.SUM:
-        return [f"Total, {metric.label}"]
-    return [f"{metric.label}"] if metric.kind is Kind.DAILY else [f"Mean, {metric.label}", "Lowest", "Highest"]
+        return [gettext("Total, {metric}").format(metric=metric.label)]
+    return (
+        [f"{metric.label}"]
+        if metric.kind is Kind.DAILY
+        else [gettext("Mean, {metric}").format(metric=metric.label), gettext("Lowest"), gettext("Highest")]
+    )
 
 
 def value_cells(metric: Metric, mean: float, low: float, high: float, total: float) -> list[str]:
@@ -180,7 +190,7 @@ def day_rows(rows: list[DayRow], metric: Metric, first: dt.date, last: dt.date) 
     by_date = {row.date: row for row in rows}
     total = (last - first).days + 1
     shown = min(total, MAX_ROWS)
-    measured = [] if metric.kind is Kind.DAILY else ["Measured"]
+    measured = [] if metric.kind is Kind.DAILY else [gettext("Measured")]
     table: list[list[str]] = []
     for date in (last - dt.timedelta(days=i) for i in range(shown)):
         row = by_date.get(date)
@@ -191,13 +201,13 @@ def day_rows(rows: list[DayRow], metric: Metric, first: dt.date, last: dt.date) 
             cells += value_cells(metric, row.mean, row.low, row.high, row.total)
             cells += [formatting.hours_minutes(row.minutes)] if measured else []
         table.append(cells)
-    return Table(["Day", *value_heads(metric), *measured], table, total - shown)
+    return Table([gettext("Day"), *value_heads(metric), *measured], table, total - shown)
 
 
 def bucket_rows(series: Series, zone: ZoneInfo) -> Table:
     """A row for each point, newest first, in local time."""
     metric = series.metric
-    heads = ["From", *value_heads(metric), "Samples"]
+    heads = [gettext("From"), *value_heads(metric), gettext("Samples")]
     order = range(len(series.time) - 1, max(-1, len(series.time) - 1 - MAX_ROWS), -1)
     form = "%a %d %b, %H:%M" if series.width else "%a %d %b, %H:%M:%S"
     rows = [

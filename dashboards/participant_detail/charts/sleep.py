@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from dashboards.ui import formatting
 from dashboards.ui.timeline_geometry import Extent, Label, extent
 from metrics.models import SleepSession, SleepStage
+from participants.team_texts import gettext
 
 # Top of each stage's row in pixels; classic levels share the rows of the stages that they resemble.
 ROWS = {"awake": 8, "rem": 36, "light": 64, "deep": 92}
 CLASSIC = {SleepStage.ASLEEP: "light", SleepStage.RESTLESS: "awake"}
-ROW_NAMES = {"awake": "Awake", "rem": "REM", "light": "Light", "deep": "Deep"}
+ROW_NAMES = {"awake": gettext("Awake"), "rem": "REM", "light": gettext("Light"), "deep": gettext("Deep")}
 HEIGHT = 112  # of the nights' plot, in pixels
 DAY_MINUTES = 1440
 # A night belongs to the clock from 18:00 to 18:00.
@@ -54,16 +55,18 @@ def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
         if row not in ROWS:
             continue
         start = (session.starts_at + dt.timedelta(seconds=offset)).astimezone(zone)
-        text = f"{SleepStage(name).label}, {start:%H:%M}, {round(seconds / 60)}{formatting.NO_BREAK}min"
+        text = gettext("{label}, {start:%H:%M}, {seconds}\u00a0min").format(
+            label=SleepStage(name).label, start=start, seconds=round(seconds / 60)
+        )
         x, width = extent(offset / length * 100, (offset + seconds) / length * 100)
         pieces.append(Piece(x, width, ROWS[row], row, text, before if before != ROWS[row] else None))
         before = ROWS[row]
     minutes = (
-        ("Deep", session.deep_minutes),
-        ("Light", session.light_minutes),
+        (gettext("Deep"), session.deep_minutes),
+        (gettext("Light"), session.light_minutes),
         ("REM", session.rem_minutes),
-        ("Restless", session.restless_minutes),
-        ("Awake", session.awake_minutes),
+        (gettext("Restless"), session.restless_minutes),
+        (gettext("Awake"), session.awake_minutes),
     )
     totals = [(name, formatting.hours_minutes(m)) for name, m in minutes if m is not None]
     totals_text = ", ".join(f"{name.lower()} {text}" for name, text in totals)
@@ -73,7 +76,9 @@ def hypnogram(session: SleepSession, zone: ZoneInfo) -> Hypnogram:
         pieces=pieces,
         hours=_hours(session, zone, length),
         totals=totals,
-        sentence=f"Sleep stages of the night to {session.date:%a} {session.date.day} {session.date:%b}: {totals_text}",
+        sentence=gettext("Sleep stages of the night to {date:%a} {day} {date:%b}: {totals_text}").format(
+            date=session.date, day=session.date.day, totals_text=totals_text
+        ),
     )
 
 
@@ -168,7 +173,12 @@ def nights(
     ticks = range(low, high + 1, 240 if high - low > 480 else 120)
     clock = [((m - low) * scale, f"{(m + NIGHT_BEGINS) // 60 % 24:02d}:00") for m in ticks]
     recorded = sum(first <= d <= last for d in spans)
-    return Nights(bars, clock, count <= LINKED_NIGHTS, f"Nights: {recorded} of {count} recorded, by day of waking")
+    return Nights(
+        bars,
+        clock,
+        count <= LINKED_NIGHTS,
+        gettext("Nights: {recorded} of {count} recorded, by day of waking").format(recorded=recorded, count=count),
+    )
 
 
 def _span(session: SleepSession, zone: ZoneInfo) -> tuple[int, int]:
@@ -180,6 +190,10 @@ def _span(session: SleepSession, zone: ZoneInfo) -> tuple[int, int]:
 def _night_text(date: dt.date, session: SleepSession | None, zone: ZoneInfo, pending: bool) -> str:
     day = f"{date:%a} {date.day} {date:%b}"
     if session is None:
-        return f"Night to {day}: {'not known yet' if pending else 'none recorded'}"
+        return (
+            gettext("Night to {day}: not known yet") if pending else gettext("Night to {day}: none recorded")
+        ).format(day=day)
     start, end = session.starts_at.astimezone(zone), session.ends_at.astimezone(zone)
-    return f"Night to {day}: {start:%H:%M} to {end:%H:%M}, {formatting.hours_minutes(session.asleep_minutes)} asleep"
+    return gettext("Night to {day}: {start:%H:%M} to {end:%H:%M}, {asleep_minutes} asleep").format(
+        day=day, start=start, end=end, asleep_minutes=formatting.hours_minutes(session.asleep_minutes)
+    )

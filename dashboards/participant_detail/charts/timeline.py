@@ -27,6 +27,7 @@ from dashboards.ui.timeline_geometry import (
     Timeline,
 )
 from metrics.models import Cause, DayStatus, Exclusion
+from participants.team_texts import gettext, ngettext
 from participants.user_input import midnight
 
 FINE_DAYS = 14
@@ -80,7 +81,9 @@ def summary(days: Sequence[Day]) -> str:
     decided = [(s, counted[s]) for s in (DayStatus.VALID, DayStatus.INVALID, DayStatus.LOST) if counted[s]]
     rest = [(s, counted[s]) for s in (DayStatus.PENDING, DayStatus.EXCLUDED) if counted[s]]
     total = sum(n for _, n in decided)
-    text = f"{total} day{'' if total == 1 else 's'} assessed" if decided or rest else "No day assessed yet"
+    if not decided and not rest:
+        return gettext("No day assessed yet")
+    text = ngettext("{n} day assessed", "{n} days assessed", total).format(n=total)
     for lead, group in ((": ", decided), ("; ", rest)):
         text += lead + ", ".join(f"{n} {s.label}" for s, n in group) if group else ""
     return text
@@ -92,9 +95,11 @@ def legend(gaps: Iterable[Missing], fine: bool) -> list[tuple[str, str]]:
     names_by_class: dict[str, list[str]] = {}
     for cause, (name, classes) in CAUSES.items():
         if cause in present:
-            names_by_class.setdefault(classes, []).append(f"{name}, not counted" if cause is Cause.PLATFORM else name)
+            names_by_class.setdefault(classes, []).append(
+                gettext("{name}, not counted").format(name=name) if cause is Cause.PLATFORM else name
+            )
     causes = [(classes, " / ".join(names)) for classes, names in names_by_class.items()]
-    return [("worn", "Worn" if fine else "Hours worn"), *causes]
+    return [("worn", gettext("Worn") if fine else gettext("Hours worn")), *causes]
 
 
 def labels(days: DayRange, zone: ZoneInfo, scale: Scale, today: dt.date) -> list[Label]:
@@ -120,8 +125,9 @@ def timeline(
     drawn = Timeline(fine=fine, summary=summary(shown), legend=legend(whole, fine))
     today = now.astimezone(zone).date()
     drawn.labels = labels(days, zone, scale, today)
-    drawn.sentence = f"Wear and gaps, {formatting.date_span(days.first, days.last)}: {drawn.summary}"
-    drawn.sentence += ". The table below has each gap with its cause."
+    drawn.sentence = gettext("Wear and gaps, {dates}: {summary}. The table below has each gap with its cause.").format(
+        dates=formatting.date_span(days.first, days.last), summary=drawn.summary
+    )
     if scale.start <= now < scale.end:
         drawn.now, drawn.now_late = f"{scale.at(now):.3f}%", scale.at(now) > 93
     if fine:
@@ -138,11 +144,15 @@ def _draw_intervals(
         f"{scale.at(midnight(day.date, zone)):.3f}%" for day in shown if midnight(day.date, zone) > scale.start
     ]
     for start, end in worn_intervals(shown, gaps, zone, now):
-        text = f"Worn {start.astimezone(zone):%a %H:%M} to {end.astimezone(zone):%a %H:%M}"
+        text = gettext("Worn {start:%a %H:%M} to {end:%a %H:%M}").format(
+            start=start.astimezone(zone), end=end.astimezone(zone)
+        )
         drawn.worn.append(Block(*scale.span(start, end), WORN_TOP, ROW_HEIGHT, "worn", text))
     for gap in gaps:
         name, classes = CAUSES[Cause(gap.cause)]
-        text = f"{name}, {gap.starts_at.astimezone(zone):%a %H:%M} to {gap.ends_at.astimezone(zone):%a %H:%M}"
+        text = gettext("{name}, {starts_at:%a %H:%M} to {ends_at:%a %H:%M}").format(
+            name=name, starts_at=gap.starts_at.astimezone(zone), ends_at=gap.ends_at.astimezone(zone)
+        )
         drawn.gaps.append(Block(*scale.span(gap.starts_at, gap.ends_at), GAP_TOP, ROW_HEIGHT, classes, text))
     for day in shown:
         if not day.evaluated:

@@ -22,6 +22,7 @@ from dashboards.ui.timeline_geometry import (
     Timeline,
 )
 from metrics.models import Cause, DayStatus, Exclusion
+from participants.team_texts import gettext
 from participants.user_input import midnight
 
 MARKED_DAYS = 62  # up to so many days each has its mark; beyond them marks run together
@@ -36,10 +37,13 @@ Run = tuple[dt.date, dt.date, str]
 
 def day_text(day: Day) -> str:
     """Text for a day's status: "Wed 18 Nov: valid, worn 13 h 05"."""
-    status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.evaluated else "not assessed yet"
-    reason = f", {EXCLUSIONS[Exclusion(day.reason)]}" if day.reason else ""
+    status = DAY_STATUS[DayStatus(day.status)][0].lower() if day.evaluated else gettext("not assessed yet")
+    if day.reason:
+        status = gettext("{status}, {reason}").format(status=status, reason=EXCLUSIONS[Exclusion(day.reason)])
     worn = formatting.hours_minutes(day.worn_minutes)
-    return f"{day.date:%a} {day.date.day} {day.date:%b}: {status}{reason}, worn {worn}"
+    return gettext("{date:%a} {day} {date:%b}: {status}, worn {worn}").format(
+        date=day.date, day=day.date.day, status=status, worn=worn
+    )
 
 
 def draw_days(
@@ -101,7 +105,7 @@ def _bar(drawn: Timeline, group: Sequence[Day], scale: Scale, start: dt.datetime
     height = round(share * BARS_HEIGHT, 1)
     x, width = scale.at(start), scale.at(end) - scale.at(start)
     bottom = WORN_TOP + BARS_HEIGHT - 4
-    text = day_text(group[0]) if len(group) == 1 else f"worn {share * 24:.0f} h a day"
+    text = day_text(group[0]) if len(group) == 1 else gettext("worn {share:.0f} h a day").format(share=share * 24)
     block = Block(f"{x + width * 0.1:.3f}%", f"{width * 0.8:.3f}%", round(bottom - height, 1), height, "worn", text)
     drawn.worn.append(block)
 
