@@ -30,8 +30,7 @@ from metrics.monitoring.day_store import Change
 from metrics.participant_calendars import calendar_of
 from metrics.registry import BY_ID, METRICS, RANGES_VERSION
 from metrics.selection.plausible_range import per_minute
-from metrics.writing import rollups
-from metrics.writing import sql as writing_sql
+from metrics.writing import rollups, rollups_sql
 from metrics.writing.retention_filter import takes_from
 from metrics.writing.rollups import HOUR, SeriesKey
 from participants.models import Participant
@@ -140,7 +139,7 @@ def _candidates(person: Participant, calendar: LocalCalendar, cutoff: dt.datetim
     candidates: dict[Series, set[dt.date]] = defaultdict(set)
     low = cutoff or instant(EARLIEST)
     with connection.cursor() as cursor:
-        cursor.execute(writing_sql.IMPLAUSIBLE_HOURS, {"participant": person.pk, "low": low})
+        cursor.execute(rollups_sql.IMPLAUSIBLE_HOURS, {"participant": person.pk, "low": low})
         for metric, source, hours in cursor.fetchall():
             first = np.array(hours, dtype=np.int64)
             days = np.unique(calendar.dates(np.concatenate([first, first + HOUR - 1])))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from metrics.batch import Times, Values, instant
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.storage.array_text import array_text
-from metrics.writing import sql
+from metrics.writing import rollups_sql
 from metrics.writing.rollups import HOUR, MINUTE, SeriesKey
 from metrics.writing.stored_rows import Stored
 
@@ -98,15 +98,15 @@ def write(cursor: Any, grown: Sequence[Grown], calendar: LocalCalendar) -> None:
     for part in grown:
         _add_hours(parameters, bounds, part)
         _add_days(parameters, bounds, part, calendar)
-    parts = [sql.NEW_HOURS] if parameters["hour_n"] else []
-    parts += [sql.NEW_DAYS] if parameters["day_n"] else []
-    parts += [statement for name, statement in sql.GROWN.items() if parameters[f"{name}_metrics"]]
+    parts = [rollups_sql.NEW_HOURS] if parameters["hour_n"] else []
+    parts += [rollups_sql.NEW_DAYS] if parameters["day_n"] else []
+    parts += [statement for name, statement in rollups_sql.GROWN.items() if parameters[f"{name}_metrics"]]
     if parts:
         written: dict[str, Any] = {name: array_text(numbers) for name, numbers in parameters.items()}
         written["participant"] = grown[0].series.participant
         if bounds:
             written |= {"low": instant(min(bounds)), "high": instant(max(bounds))}
-        cursor.execute(sql.together(parts), written)
+        cursor.execute(rollups_sql.together(parts), written)
 
 
 def _add_hours(parameters: dict[str, list[float]], bounds: list[int], part: Grown) -> None:

@@ -19,7 +19,7 @@ from metrics.local_time import EPOCH, LocalCalendar
 from metrics.models import DayRollup, ImplausibleCount, ParticipantDay, SleepSession
 from metrics.registry import BY_ID, METRICS, Metric
 from metrics.storage.stored_days import kept_days
-from metrics.writing import sql
+from metrics.writing import rollups_sql
 
 MINUTE = 60 * MICROSECOND
 HOUR = 3600 * MICROSECOND
@@ -69,10 +69,10 @@ def refresh(
     with connection.cursor() as cursor:
         if series.metric.subminute and not minutes_done:
             for start, end in bucket_intervals(touched, MINUTE):
-                _refill(cursor, series, start, end, sql.CLEAR_MINUTES, sql.FILL_MINUTES)
-        fill = sql.FILL_HOURS_FROM_MINUTES if series.metric.subminute else sql.FILL_HOURS
+                _refill(cursor, series, start, end, rollups_sql.CLEAR_MINUTES, rollups_sql.FILL_MINUTES)
+        fill = rollups_sql.FILL_HOURS_FROM_MINUTES if series.metric.subminute else rollups_sql.FILL_HOURS
         for start, end in bucket_intervals(touched, HOUR):
-            _refill(cursor, series, start, end, sql.CLEAR_HOURS, fill)
+            _refill(cursor, series, start, end, rollups_sql.CLEAR_HOURS, fill)
     dates = {EPOCH + dt.timedelta(days=day) for day in np.unique(calendar.dates(touched)).tolist()}
     refresh_days(series, dates, calendar, implausible=implausible)
     return dates
@@ -115,8 +115,10 @@ def refresh_days(
     with connection.cursor() as cursor:
         if parameters := _spans(dates if series.metric.subminute else sampled, calendar):
             parameters |= series.parameters
-            cursor.execute(sql.CLEAR_DAYS, parameters)
-            cursor.execute(sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else sql.FILL_DAYS, parameters)
+            cursor.execute(rollups_sql.CLEAR_DAYS, parameters)
+            cursor.execute(
+                rollups_sql.FILL_DAYS_FROM_MINUTES if series.metric.subminute else rollups_sql.FILL_DAYS, parameters
+            )
     refresh_implausible(series, sampled, calendar, maybe_new=implausible)
 
 
@@ -128,9 +130,9 @@ def refresh_implausible(
     if parameters := _spans(dates, calendar):
         parameters |= series.parameters
         with connection.cursor() as cursor:
-            cursor.execute(sql.CLEAR_IMPLAUSIBLE, parameters)
+            cursor.execute(rollups_sql.CLEAR_IMPLAUSIBLE, parameters)
             if maybe_new or cursor.rowcount:
-                cursor.execute(sql.FILL_IMPLAUSIBLE, parameters)
+                cursor.execute(rollups_sql.FILL_IMPLAUSIBLE, parameters)
 
 
 def recount(series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar) -> None:
@@ -139,10 +141,10 @@ def recount(series: SeriesKey, dates: set[dt.date], calendar: LocalCalendar) -> 
         for span in calendar.spans(dates):
             start, end = span.starts_at // HOUR * HOUR, -(-span.ends_at // HOUR) * HOUR
             if series.metric.subminute:
-                _refill(cursor, series, start, end, sql.CLEAR_MINUTES, sql.FILL_MINUTES)
-                _refill(cursor, series, start, end, sql.CLEAR_HOURS, sql.FILL_HOURS_FROM_MINUTES)
+                _refill(cursor, series, start, end, rollups_sql.CLEAR_MINUTES, rollups_sql.FILL_MINUTES)
+                _refill(cursor, series, start, end, rollups_sql.CLEAR_HOURS, rollups_sql.FILL_HOURS_FROM_MINUTES)
             else:
-                _refill(cursor, series, start, end, sql.CLEAR_HOURS, sql.FILL_HOURS)
+                _refill(cursor, series, start, end, rollups_sql.CLEAR_HOURS, rollups_sql.FILL_HOURS)
     refresh_days(series, dates, calendar)
 
 
@@ -184,5 +186,5 @@ def rebuild_from_samples(participant: int, dates: set[dt.date], calendar: LocalC
     for metric, source in list(rows.values_list("metric_id", "source_id").distinct().order_by()):
         of = SeriesKey(participant, BY_ID[metric], source)
         with connection.cursor() as cursor:
-            cursor.execute(sql.CLEAR_DAYS, parameters | of.parameters)
-            cursor.execute(sql.FILL_DAYS, parameters | of.parameters)
+            cursor.execute(rollups_sql.CLEAR_DAYS, parameters | of.parameters)
+            cursor.execute(rollups_sql.FILL_DAYS, parameters | of.parameters)

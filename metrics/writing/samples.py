@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from metrics.batch import Counts, Refusal, SampleBatch, Seconds, Times, Values, instant
 from metrics.local_time import EPOCH, LocalCalendar
 from metrics.selection.plausible_range import plausible
-from metrics.writing import fresh_rollups, rollups, sql, stored_rows
+from metrics.writing import fresh_rollups, rollups, rollups_sql, sql, stored_rows
 from metrics.writing.binary_copy import copy_measurements, copy_minutes, stage
 from metrics.writing.fresh_rollups import Buckets, Grown
 from metrics.writing.row_changes import NO_SECONDS, SampleTrace, Trace, lengths
@@ -191,7 +191,7 @@ def _remove_minutes(cursor: Any, part: _Columns, before: Times) -> None:
     if len(minutes):
         buckets = [instant(minute) for minute in (minutes * rollups.MINUTE).tolist()]
         bounds = {"low": buckets[0], "high": buckets[-1] + dt.timedelta(minutes=1)}
-        cursor.execute(sql.REMOVE_MINUTES, {**part.series.parameters, **bounds, "buckets": buckets})
+        cursor.execute(rollups_sql.REMOVE_MINUTES, {**part.series.parameters, **bounds, "buckets": buckets})
 
 
 def _touched_minutes(part: Grown) -> Buckets:

@@ -18,7 +18,7 @@ def test_the_whole_suite_is_shared(arguments: list[str]) -> None:
     "arguments",
     [
         ["tests/metrics"],
-        ["-q", "tests/config/embedded/test_workers.py::test_a_few_are_not"],
+        ["-q", "tests/config/embedded/test_test_server.py::test_a_few_are_not"],
         ["-k", "rollup"],
         ["-krollup"],
         ["-m", "browser"],

@@ -74,14 +74,16 @@ def test_what_is_on_its_way_comes_before_what_keeps_the_next_from_going_out(at_o
 
 def test_who_stops_early_waits_for_what_is_on_its_way_and_nothing_more_goes_out() -> None:
     ended: list[str] = []
-    released = threading.Event()
+    begun, released = threading.Event(), threading.Event()
 
     def slow(token: str) -> None:
+        begun.set()
         released.wait(SECONDS)
         ended.append(token)
 
     under_way = ahead.sent(requests(str.upper, slow, *[ended.append] * 9), 2)
     next(under_way).result()
+    assert begun.wait(SECONDS)
     threading.Timer(0.05, released.set).start()
     under_way.close()
     assert ended == ["token-1"]

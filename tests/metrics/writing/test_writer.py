@@ -17,8 +17,7 @@ from django.utils import timezone
 
 from metrics.batch import Counts, Payload, Replaced, SampleBatch, SourceKey, instant
 from metrics.models import DayRollup, HourRollup, Measurement, MinuteRollup, ParticipantDay, Revision
-from metrics.writing import sql as writing_sql
-from metrics.writing import writer
+from metrics.writing import rollups_sql, writer
 from metrics.writing.writer import SyntheticRefused, store
 from participants.models import Participant
 from tests.factories import ParticipantFactory, TrialFactory
@@ -265,7 +264,7 @@ def test_minutes_in_memory_equal_minutes_by_the_database(person: Participant) ->
     with connection.cursor() as cursor:
         bounds = {"low": instant(day.time[0]), "high": instant(day.time[-1] + 1)}
         source = writer.source_for(CHARGE).pk
-        cursor.execute(writing_sql.FILL_MINUTES, {"participant": person.pk, "metric": 1, "source": source, **bounds})
+        cursor.execute(rollups_sql.FILL_MINUTES, {"participant": person.pk, "metric": 1, "source": source, **bounds})
     assert stored_rollups(person, MinuteRollup) == quick
 
 
