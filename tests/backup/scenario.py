@@ -102,7 +102,7 @@ class Player:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(90)
         self.process.stdout.close()
 
 
@@ -186,7 +186,7 @@ class Scenario:
             wait_for(lambda: "receiving the log" in log.read_text(), "the receiver")
         finally:
             receiver.terminate()
-            receiver.wait(20)
+            receiver.wait(90)
         return log.read_text()
 
     @contextmanager
@@ -199,7 +199,7 @@ class Scenario:
     def end(self) -> None:
         if self.keeper:
             self.keeper.terminate()
-            self.keeper.wait(20)
+            self.keeper.wait(90)
         self.server.stop()
 
     def ask(self, query: str) -> object:
@@ -246,7 +246,7 @@ class Scenario:
         self.report = (self.store / "backup.prom").read_text()
         assert self.keeper is not None
         self.keeper.terminate()
-        assert self.keeper.wait(20) == 0
+        assert self.keeper.wait(90) == 0
         self.keeper = None
 
     def _after_the_base_backup(self) -> None:
