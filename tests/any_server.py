@@ -2,7 +2,8 @@
 
 What differs between the kinds is how measurements and the minutes and hours made of them are stored
 (metrics/storage/timescale.py). Whatever stores, reads, evaluates, exports or corrects measurements runs on each kind;
-what stands here was seen to send no statement that writes them. A test that is not listed runs on each kind.
+what stands here is about something else, and writes none of them or, in some pages' tests, a few rows in passing. A
+test that is not listed runs on each kind.
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ from dashboards.heatmap.table_download import table
 from dashboards.ui import downloads
 from dashboards.ui.access import Request, signed_in, visible_trial
 from dashboards.ui.http import pushed
+from metrics.monitoring import pending
 from participants import user_input
 from participants.audit import record
 from participants.compiled_sql import run_together
-from participants.models import User
+from participants.models import Participant, User
 
 
 @require_safe
@@ -27,6 +28,8 @@ def heatmap(request: Request, code: str) -> HttpResponseBase:
     trial = visible_trial(request, code)
     user: User = request.user
     filters, now = parse_filters(user_input.query_params(request)), timezone.now()
+    if downloads.form(request):
+        pending.settle(Participant.objects.visible_to(user).filter(trial=trial))
     everybody = read(trial, user, filters, now)
     if downloads.form(request):
         return downloads.response(request, trial, table(trial, everybody, filters, now))

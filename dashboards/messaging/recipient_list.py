@@ -15,6 +15,7 @@ from dashboards.trial_overview import day_strip
 from dashboards.trial_overview import filters as trial_overview_filters
 from dashboards.trial_overview.status_reason import Why, why
 from dashboards.ui.connection_labels import Badge
+from metrics.monitoring import pending
 from participants.models import Participant, Trial, User
 from participants.study_ids import study_key
 from participants.user_input import Entered
@@ -40,6 +41,7 @@ def managed(trial: Trial, user: User, params: Entered, now: dt.datetime) -> list
     `to` (several) or `listed` (one, with commas) names them; `all=1` all that the trial page's query matches.
     """
     managed_here = Participant.objects.managed_by(user).filter(trial=trial)
+    pending.settle(managed_here)
     if params.get("all") == "1" and not params.get("listed"):
         filters = trial_overview_filters.parse_filters(params)
         matching = trial_overview_filters.matching(trial_overview_filters.of_trial(trial, user, filters), filters, now)

@@ -26,6 +26,7 @@ from dashboards.ui.formatting import NO_BREAK
 from dashboards.ui.http import pushed
 from dashboards.ui.pagination import Pages
 from metrics.monitoring import adherence as known
+from metrics.monitoring import pending
 from metrics.monitoring.adherence import Adherence
 from participants.audit import record
 from participants.models import Participant, Protocol, Trial
@@ -137,6 +138,8 @@ def adherence(request: Request, code: str) -> HttpResponseBase:
     people = seen.filter(site__code=filters.site) if filters.site else seen
     protocol = trial.protocols.in_force(filters.on).first() or Protocol(trial=trial)
     columns = variant_names(protocol) if filters.is_now else []
+    if downloads.form(request):
+        pending.settle(people)
     everybody = days_of(people, filters, at)
     if downloads.form(request):
         rows = rows_of(everybody, protocol, filters.is_now)

@@ -193,6 +193,8 @@ def test_a_trial_s_pages_say_whose_data_are_being_evaluated(person: Participant,
     [
         "/trials/STRIDE-2/participants/AX-0042/",
         "/trials/STRIDE-2/?format=csv",
+        "/trials/STRIDE-2/heatmap/?format=csv",
+        "/trials/STRIDE-2/adherence/?format=csv",
         "/api/v1/trials/STRIDE-2/participant-days",
         "/api/v1/trials/STRIDE-2/day-verdicts",
         "/api/v1/trials/STRIDE-2/gaps",
